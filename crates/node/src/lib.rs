@@ -1,0 +1,4 @@
+//! The addon: napi attributes and conversions, one file per pure crate. Its only logic is [`guard`].
+
+mod columns;
+mod guard;
