@@ -1,0 +1,7 @@
+export type { ArrowColumn, Batch } from './batch.js'
+export { Block, BlockRing, COLUMN, STATUS } from './block.js'
+export { nsToSeconds, nsToTicks, secondsToNs, ticksToNs } from './codec.js'
+export { type Measurement, MeasurementBatch, TIME_UNKNOWN } from './measurement-batch.js'
+export { type NewSignal, nativeIdText, type Signal, SignalTable } from './signal-table.js'
+export { type Cell, type Row, TableBatch, TableBuilder } from './table-batch.js'
+export { type Field, type FieldType, TABLES, type TableName } from './tables.js'

@@ -1,0 +1,85 @@
+/** A signal of a session; `id` is its row. */
+export interface Signal {
+  readonly id: number
+  readonly source: string
+  /** The system's own identity: 16 bytes for STTP, a path in UTF-8 elsewhere. */
+  readonly nativeId: Uint8Array
+  readonly name: string
+  /** FREQ, VPHM, eeg, ... */
+  readonly kind: string
+  readonly type: string
+  readonly unit: string
+  readonly rateHz: number | null
+  readonly timeline: string
+  readonly scale: number
+  readonly offset: number
+  /** What else the system says of it. */
+  readonly meta: Readonly<Record<string, unknown>>
+}
+
+/** What a new signal must have; the rest has defaults. */
+export type NewSignal = Partial<Omit<Signal, 'id'>> & { readonly nativeId: Uint8Array }
+
+/**
+ * The signals of a session: row number to signal and back. Rows are only added, so that a batch stays readable after
+ * the session has met more signals.
+ */
+export class SignalTable implements Iterable<Signal> {
+  readonly #rows: Signal[] = []
+  readonly #byNativeId = new Map<string, number>()
+
+  /** Signals in it. */
+  get length(): number {
+    return this.#rows.length
+  }
+
+  /** The row of the signal with this native id, added if it is new; what is known already is overwritten by what is given. */
+  add(signal: NewSignal): number {
+    const key = keyOf(signal.nativeId)
+    const known = this.#byNativeId.get(key)
+    const id = known ?? this.#rows.length
+    const base = known === undefined ? DEFAULTS : (this.#rows[known] as Signal)
+    this.#rows[id] = { ...base, ...signal, id }
+    if (known === undefined) this.#byNativeId.set(key, id)
+    return id
+  }
+
+  /** The signal of a row. */
+  at(row: number): Signal | undefined {
+    return this.#rows[row]
+  }
+
+  /** The row of a native id. */
+  rowOf(nativeId: Uint8Array): number | undefined {
+    return this.#byNativeId.get(keyOf(nativeId))
+  }
+
+  [Symbol.iterator](): IterableIterator<Signal> {
+    return this.#rows.values()
+  }
+}
+
+const DEFAULTS: Omit<Signal, 'nativeId' | 'id'> = {
+  source: '',
+  name: '',
+  kind: '',
+  type: '',
+  unit: '',
+  rateHz: null,
+  timeline: '',
+  scale: 1,
+  offset: 0,
+  meta: {},
+}
+
+function keyOf(nativeId: Uint8Array): string {
+  return Buffer.from(nativeId.buffer, nativeId.byteOffset, nativeId.byteLength).toString('latin1')
+}
+
+/** A native id as text: a GUID for 16 bytes of STTP, else the path that the bytes spell. */
+export function nativeIdText(nativeId: Uint8Array, system: string): string {
+  const bytes = Buffer.from(nativeId.buffer, nativeId.byteOffset, nativeId.byteLength)
+  if (system !== 'sttp' || bytes.length !== 16) return bytes.toString('utf8')
+  const hex = bytes.toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
