@@ -1,0 +1,97 @@
+import type { MeasurandError } from './errors.js'
+
+/** What a transport calls. */
+export interface TransportHandler {
+  /**
+   * Bytes came: a piece of a stream, or gathered datagrams (`u16 length`, little-endian, before each). They are valid
+   * during the call; where the transport is paused in the call, until it is resumed.
+   */
+  onChunk(bytes: Uint8Array): void
+  /** Written bytes have gone: `write` may go on. */
+  onDrain?(): void
+  /** The peer will send no more. A stream's transport stays open for writing until it is ended or closed. */
+  onEnd?(): void
+  /** It is over, once and last; with the error that ended it, if one did. */
+  onClose(error?: MeasurandError): void
+  /** Datagrams were thrown away because nobody took them in time. */
+  onDropped?(datagrams: number, bytes: number): void
+}
+
+/** A connection that carries bytes, or datagrams, and knows nothing of what they mean. */
+export interface Transport {
+  /** Where the peer is, `host:port`. */
+  readonly peer: string
+  /** The port on this side; 0 where there is none. */
+  readonly localPort: number
+  /** Bytes read and written so far. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Bytes given to `write` that have not gone yet. */
+  readonly queuedBytes: number
+  /** Begins reading. Nothing is read, and nothing lost, before. */
+  start(handler: TransportHandler): void
+  /**
+   * Sends bytes; several buffers go out as one write (as datagrams: one each). They belong to the transport until
+   * `done` is called. Gives `false` while more is queued than its high-water mark: wait for `onDrain`.
+   */
+  write(bytes: Uint8Array | readonly Uint8Array[], done?: () => void): boolean
+  /** Stops reading, at once. */
+  pause(): void
+  /** Reads again. */
+  resume(): void
+  /** Sends what is queued, then closes this side. */
+  end(): void
+  /** Closes it now; what is queued is thrown away. */
+  close(): void
+}
+
+/** Where to connect or to listen. */
+export interface Endpoint {
+  readonly host: string
+  /** 0 to listen on any free one. */
+  readonly port: number
+  /** Secures the connection. */
+  readonly tls?: TlsOptions
+}
+
+/** Certificates and keys in PEM. */
+export interface TlsOptions {
+  readonly cert?: string | Uint8Array
+  readonly key?: string | Uint8Array
+  /** Authorities to trust instead of the machine's. */
+  readonly ca?: string | Uint8Array
+  /** The name that the server's certificate must have; by default the host. */
+  readonly serverName?: string
+  /** Whether a client's certificate is demanded (server), or the server's verified (client; by default it is). */
+  readonly verify?: boolean
+}
+
+/** A datagram socket. */
+export interface DatagramEndpoint {
+  /** The address to receive on; 0.0.0.0 unless told. */
+  readonly host?: string
+  /** The port to receive on; a free one unless told. */
+  readonly port?: number
+  /** The peer: datagrams are sent there, and those of others are not taken. */
+  readonly remote?: { readonly host: string; readonly port: number }
+  /** Whether `remote` may be a broadcast address. */
+  readonly broadcast?: boolean
+}
+
+/** Somebody who listens. */
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  /** Listens no more; connections that it accepted stay. */
+  close(): Promise<void>
+}
+
+/** The ways to get a transport: {@link systemNetwork}, or a `MemoryNetwork` in tests. */
+export interface Network {
+  /** Connects; rejects with a `TransportError`. */
+  dial(endpoint: Endpoint, signal?: AbortSignal): Promise<Transport>
+  /** Listens; every connection is given to `accept`. */
+  listen(endpoint: Endpoint, accept: (transport: Transport) => void): Promise<Listener>
+  /** Opens a datagram socket. */
+  datagrams(endpoint: DatagramEndpoint): Promise<Transport>
+}
