@@ -1,1 +1,11 @@
-//! x
+//! The streaming telemetry transport protocol (IEEE 2664) without sockets and clocks.
+
+pub mod compact;
+mod measurement_rows;
+mod signal_rows;
+pub mod state_flags;
+pub mod tssc;
+mod value;
+
+pub use measurement_rows::MeasurementRows;
+pub use signal_rows::{SignalIndexes, SignalRows};

@@ -1,0 +1,66 @@
+//! Compact measurements: the records of uncompressed data packets, both ways.
+
+mod decode;
+mod encode;
+
+pub use decode::{Body, Decoded, body, decode};
+pub use encode::encode;
+
+/// Bytes of a record in front of its time.
+const HEAD_BYTES: usize = 9;
+/// Bytes of the longest record, whose time is full ticks.
+const RECORD_BYTES: usize = HEAD_BYTES + 8;
+/// Ticks of a millisecond.
+const MILLISECOND: u64 = 10_000;
+
+/// How records carry their time: what the subscriber asked for, and the base times that the publisher sent since.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TimeForm {
+    /// Records have a time (`includeTime`).
+    pub include_time: bool,
+    /// Offsets are 2 bytes of milliseconds instead of 4 of ticks (`useMillisecondResolution`).
+    pub milliseconds: bool,
+    /// Ticks that offsets count from; 0 where none was sent.
+    pub base_times: [u64; 2],
+}
+
+impl TimeForm {
+    /// Full ticks in each record.
+    pub const FULL: Self = Self { include_time: true, milliseconds: false, base_times: [0; 2] };
+
+    /// Bytes of the time in a record with a given flag byte.
+    const fn time_bytes(&self, flags: u8) -> usize {
+        if !self.include_time {
+            0
+        } else if flags & crate::state_flags::COMPACT_BASE_TIME_OFFSET == 0 {
+            8
+        } else if self.milliseconds {
+            2
+        } else {
+            4
+        }
+    }
+}
+
+/// Why a compact packet cannot be decoded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompactError {
+    /// The packet ends before the record count does.
+    #[error("the packet ends within a record at byte {offset}, {missing} records before its count")]
+    Truncated {
+        /// Byte of the records.
+        offset: usize,
+        /// Records that are missing.
+        missing: u32,
+    },
+    /// The packet has no room for the record count.
+    #[error("the packet has {length} bytes where the record count takes 4")]
+    Count {
+        /// Bytes behind the packet's flags.
+        length: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+use super::{MILLISECOND, RECORD_BYTES, TimeForm};
+use crate::state_flags::{self, COMPACT_BASE_TIME_OFFSET, COMPACT_TIME_INDEX};
+use crate::tssc::Encoded;
+use crate::{MeasurementRows, SignalIndexes, value};
+
+/// Appends as many of `rows` to `packet` as `room` bytes take, as records (the packet's flags and count, which is
+/// [`Encoded::measurements`], are the caller's).
+///
+/// Times are offsets from the base time number `time_index` where that is known and the offset fits, else full ticks.
+pub fn encode(
+    rows: &MeasurementRows<'_>,
+    indexes: &SignalIndexes,
+    form: &TimeForm,
+    time_index: bool,
+    room: usize,
+    packet: &mut Vec<u8>,
+) -> Encoded {
+    let len = rows.len();
+    let start = packet.len();
+    let base = form.base_times[usize::from(time_index)];
+    let index_flag = if time_index { COMPACT_TIME_INDEX } else { 0 };
+    let mut encoded = Encoded::default();
+    while encoded.rows < len {
+        let at = encoded.rows;
+        let Some(index) = indexes.index(rows.signal[at]) else {
+            encoded.rows += 1;
+            continue;
+        };
+        let ticks = rows.ticks(at);
+        let mut record = [0; RECORD_BYTES];
+        let mut flags = state_flags::to_compact(rows.flags[at]) | index_flag;
+        if form.include_time {
+            match offset(ticks, base, form.milliseconds) {
+                Some(offset) => {
+                    flags |= COMPACT_BASE_TIME_OFFSET;
+                    if form.milliseconds {
+                        record[9..11].copy_from_slice(&(offset as u16).to_be_bytes());
+                    } else {
+                        record[9..13].copy_from_slice(&offset.to_be_bytes());
+                    }
+                }
+                None => record[9..].copy_from_slice(&ticks.to_be_bytes()),
+            }
+        }
+        let bytes = super::HEAD_BYTES + form.time_bytes(flags);
+        if packet.len() - start + bytes > room {
+            break;
+        }
+        record[0] = flags;
+        record[1..5].copy_from_slice(&index.to_be_bytes());
+        record[5..9].copy_from_slice(&value::narrow(rows.value[at]).to_be_bytes());
+        packet.extend_from_slice(&record[..bytes]);
+        encoded.rows += 1;
+        encoded.measurements += 1;
+    }
+    encoded
+}
+
+/// The offset of a time from its base in the form's unit; `None` where it has to be sent in full.
+fn offset(ticks: u64, base: u64, milliseconds: bool) -> Option<u32> {
+    let offset = (base > 0).then(|| ticks.checked_sub(base))?.filter(|&offset| offset > 0)?;
+    let (offset, limit) =
+        if milliseconds { (offset / MILLISECOND, u64::from(u16::MAX)) } else { (offset, u64::from(u32::MAX)) };
+    (offset < limit).then_some(offset as u32)
+}

@@ -1,0 +1,256 @@
+use super::code;
+use super::points::{FRESH, Points};
+use super::times::Times;
+use crate::signal_rows::{NO_ROW, SignalIndexes};
+use crate::{MeasurementRows, value};
+
+/// Bytes of a block at most.
+pub(super) const BLOCK_BYTES: usize = 32_768;
+/// A block with fewer bytes left takes no further measurement.
+pub(super) const RESERVE: usize = 100;
+
+/// What a call of [`Encoder::encode`] put into a block.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Encoded {
+    /// Rows taken from the columns: the next block begins behind them.
+    pub rows: usize,
+    /// Measurements in the block: the rows taken less those whose signal has no wire index.
+    pub measurements: usize,
+}
+
+/// Encodes measurements as the blocks of TSSC packets; state is carried from block to block until a reset.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    pub(super) points: Points,
+    pub(super) times: Times,
+    pub(super) bits: BitWriter,
+    /// Slot of the last measurement, through which the next codes are written.
+    pub(super) last: usize,
+    /// [`SignalIndexes::stamp`] of the indexes that `points` were made from.
+    indexes_stamp: u64,
+}
+
+impl Encoder {
+    /// An encoder whose first block is that of sequence number 0.
+    pub fn new() -> Self {
+        Self {
+            points: Points::new(1 << 20),
+            times: Times::new(),
+            bits: BitWriter::new(),
+            last: FRESH,
+            indexes_stamp: 0,
+        }
+    }
+
+    /// Forgets all state: the next block needs sequence number 0. Memory is kept.
+    pub fn reset(&mut self) {
+        self.points.clear();
+        self.times = Times::new();
+        self.last = FRESH;
+    }
+
+    /// Appends to `packet` one block with as many of `rows` as fit.
+    ///
+    /// Without any measurement (no rows, or none has an index) nothing is appended.
+    pub fn encode(&mut self, rows: &MeasurementRows<'_>, indexes: &SignalIndexes, packet: &mut Vec<u8>) -> Encoded {
+        let len = rows.len();
+        let mut encoded = Encoded::default();
+        if self.indexes_stamp != indexes.stamp() {
+            // What a point knows of its row is not true any more; it is learned again.
+            self.points.set_rows(|_| None);
+            self.indexes_stamp = indexes.stamp();
+        }
+        self.bits.begin();
+        while encoded.rows < len && self.bits.len() + RESERVE <= BLOCK_BYTES {
+            let at = encoded.rows;
+            encoded.rows += 1;
+            let row = rows.signal[at];
+            if let Some(index) = indexes.index(row) {
+                self.measurement(index, row, rows.ticks(at), rows.flags[at], value::narrow(rows.value[at]));
+                encoded.measurements += 1;
+            }
+        }
+        self.finish(packet);
+        encoded
+    }
+
+    /// Writes one measurement code by code.
+    fn measurement(&mut self, id: u32, row: u32, ticks: u64, flags: u32, bits: u32) {
+        let slot = self.points.slot(id).unwrap_or_else(|| self.points.insert(id, NO_ROW));
+        self.points.row[slot] = row;
+        let next = self.points.next[self.last];
+        if next != id {
+            self.points.next[self.last] = id;
+            let differing = next ^ id;
+            let place = code::ID_BITS.iter().position(|&bits| u64::from(differing) >> bits == 0).unwrap_or(6);
+            self.code(code::ID + place as u8);
+            self.bits.word(differing, code::ID_BITS[place]);
+        }
+        self.time(ticks as i64);
+        if self.points.flags[slot] != flags {
+            if self.points.flags_before[slot] == flags {
+                self.code(code::FLAGS_BEFORE);
+            } else {
+                self.code(code::FLAGS);
+                self.bits.varint(u64::from(flags), 5);
+            }
+            self.points.flags_before[slot] = self.points.flags[slot];
+            self.points.flags[slot] = flags;
+        }
+        let [first, second, third] = &self.points.values;
+        let differing = first[slot] ^ bits;
+        let code = if differing == 0 {
+            code::VALUE_1
+        } else if second[slot] == bits {
+            code::VALUE_2
+        } else if third[slot] == bits {
+            code::VALUE_3
+        } else if bits == 0 {
+            code::VALUE_ZERO
+        } else {
+            code::VALUE_XOR - 1 + (35 - differing.leading_zeros() as u8) / 4
+        };
+        self.code(code);
+        if code >= code::VALUE_XOR {
+            self.bits.word(differing, code::value_bits(code));
+        }
+        self.points.rotate(slot, code, bits);
+        self.last = slot;
+    }
+
+    fn time(&mut self, ticks: i64) {
+        let times = &self.times;
+        let now = times.now;
+        if now == ticks {
+            return;
+        }
+        let code = if times.before == ticks {
+            code::TIME_BEFORE
+        } else if now < ticks {
+            let place = times.steps.iter().position(|&step| now.wrapping_add(step) == ticks);
+            place.map_or(code::TIME, |place| code::STEP_FORWARD + place as u8)
+        } else {
+            let place = times.steps.iter().position(|&step| now.wrapping_sub(step) == ticks);
+            place.map_or(code::TIME, |place| code::STEP_BACK + place as u8)
+        };
+        self.code(code);
+        if code == code::TIME {
+            self.bits.varint((now ^ ticks) as u64, 9);
+        }
+        self.times.push(ticks);
+    }
+
+    /// Writes a code through the last point.
+    fn code(&mut self, code: u8) {
+        let shorts = self.points.shorts[self.last];
+        let adapt = if let Some(place) = shorts.place(code) {
+            self.bits.put(1, place as u32 + 1);
+            self.points.count_short(self.last, place)
+        } else {
+            self.bits.put(u32::from(code), u32::from(shorts.count) + 5);
+            self.points.count_literal(self.last, code)
+        };
+        if adapt {
+            self.points.adapt(self.last);
+        }
+    }
+
+    fn finish(&mut self, packet: &mut Vec<u8>) {
+        if self.bits.pending > 0 {
+            self.code(code::END);
+        }
+        packet.extend_from_slice(self.bits.written());
+    }
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Writes the bits and bytes that share a packet: a bit byte is opened at the end when its first bit is written.
+#[derive(Clone, Debug)]
+pub(super) struct BitWriter {
+    /// A block and room for eight bytes wherever a write may begin.
+    pub(super) bytes: Vec<u8>,
+    pub(super) position: usize,
+    /// Bits written of the open bit byte, at the lower end.
+    pub(super) open: u32,
+    /// How many they are, up to 7.
+    pub(super) pending: u32,
+    /// Where the open bit byte is.
+    pub(super) slot: usize,
+}
+
+impl BitWriter {
+    fn new() -> Self {
+        Self { bytes: vec![0; BLOCK_BYTES + 64], position: 0, open: 0, pending: 0, slot: 0 }
+    }
+
+    fn begin(&mut self) {
+        self.position = 0;
+        self.open = 0;
+        self.pending = 0;
+        self.slot = 0;
+    }
+
+    fn len(&self) -> usize {
+        self.position
+    }
+
+    fn written(&self) -> &[u8] {
+        &self.bytes[..self.position]
+    }
+
+    /// Writes the lower `count` bits, 1 to 12 of them.
+    fn put(&mut self, bits: u32, count: u32) {
+        self.open = self.open << count | bits;
+        let mut width = self.pending + count;
+        let mut opened = self.pending > 0;
+        while width > 0 {
+            if !opened {
+                self.slot = self.position;
+                self.position += 1;
+            }
+            opened = false;
+            self.bytes[self.slot] = (u64::from(self.open) << 8 >> width) as u8;
+            if width < 8 {
+                break;
+            }
+            width -= 8;
+        }
+        self.pending = width;
+        self.open &= (1 << width) - 1;
+    }
+
+    /// Writes the lower `bits` bits of a word: 4 bits first if the width asks for them, then bytes, low first.
+    fn word(&mut self, word: u32, bits: u8) {
+        let mut word = word;
+        if bits % 8 == 4 {
+            self.put(word & 15, 4);
+            word >>= 4;
+        }
+        for byte in &word.to_le_bytes()[..usize::from(bits / 8)] {
+            self.byte(*byte);
+        }
+    }
+
+    /// Writes a number of 7 bits a byte, low first; the last of `most` bytes has no continuation bit.
+    fn varint(&mut self, number: u64, most: usize) {
+        let mut number = number;
+        for _ in 1..most {
+            if number < 128 {
+                break;
+            }
+            self.byte(number as u8 | 128);
+            number >>= 7;
+        }
+        self.byte(number as u8);
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.position] = byte;
+        self.position += 1;
+    }
+}
