@@ -44,9 +44,9 @@ test('recovered rows close their record', (t) => {
   const ledger = new Ledger('s', clock)
   const id = ledger.add({ cause: 'wire', count: 5 })
   ledger.recover(id, 3)
-  t.deepEqual(ledger.totals, { records: 1, lost: 5, recovered: 3, open: 1 })
+  t.deepEqual(ledger.totals, { records: 1, missing: 5, recovered: 3, open: 1 })
   ledger.recover(id, 2)
-  t.deepEqual(ledger.totals, { records: 1, lost: 5, recovered: 5, open: 0 })
+  t.deepEqual(ledger.totals, { records: 1, missing: 5, recovered: 5, open: 0 })
   t.throws(() => ledger.recover(99, 1), { instanceOf: RangeError })
 })
 
@@ -56,7 +56,7 @@ test('a record of unknown size is open until its size is known', (t) => {
   ledger.recover(id, 4)
   t.is(ledger.totals.open, 1)
   ledger.complete(id, { to: 20n, count: 4 })
-  t.deepEqual(ledger.totals, { records: 1, lost: 4, recovered: 4, open: 0 })
+  t.deepEqual(ledger.totals, { records: 1, missing: 4, recovered: 4, open: 0 })
   t.like(ledger.at(id), { from: 10n, to: 20n, count: 4 })
 })
 
@@ -84,10 +84,18 @@ test('a full ledger gets coarser and stays complete', (t) => {
   for (let seq = 0n; seq < 10n; seq++) {
     ledger.add({ cause: 'wire', firstSeq: seq * 3n, lastSeq: seq * 3n + 1n, count: 2 })
   }
-  t.deepEqual(ledger.totals, { records: 2, lost: 20, recovered: 0, open: 2 })
+  t.deepEqual(ledger.totals, { records: 2, missing: 20, recovered: 0, open: 2 })
   t.like(ledger.at(2), { firstSeq: 3n, lastSeq: 28n, count: 18 })
   ledger.add({ cause: 'wire' })
   t.is(ledger.at(2)?.count, null)
+})
+
+test('a record grows by what is lost in the same way', (t) => {
+  const ledger = new Ledger('s', clock)
+  const id = ledger.add({ cause: 'queue', from: 1n, to: 2n, count: 2, bytes: 10 })
+  ledger.grow(id, { from: 3n, to: 4n, count: 3, bytes: 5 })
+  t.like(ledger.at(id), { from: 1n, to: 4n, count: 5, bytes: 15 })
+  t.is(ledger.totals.missing, 5)
 })
 
 test('whoever listens hears of every change', (t) => {
@@ -113,7 +121,7 @@ test('sums are those of the gaps, however they merge', (t) => {
         ledger.add({ cause: 'wire', signal, firstSeq: BigInt(first), lastSeq: BigInt(first + rows - 1), count: rows })
       }
       const expected = gaps.reduce((sum, { rows }) => sum + rows, 0)
-      t.is(ledger.totals.lost, expected)
+      t.is(ledger.totals.missing, expected)
       t.is(
         [...ledger].reduce((sum, record) => sum + (record.count ?? 0), 0),
         expected,

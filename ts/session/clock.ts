@@ -1,4 +1,5 @@
 import { sessionError } from './error-codes.js'
+import { MeasurandError } from './errors.js'
 
 /** A running timer. */
 export interface Timer {
@@ -120,7 +121,7 @@ export class SimulatedClock implements Clock {
 
 /** Resolves when promises and immediates that are under way in this process have run. */
 async function settled(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 8; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Resolves after so many ms; rejects with `ERR_SESSION_ABORTED` when the signal aborts first. */
@@ -141,5 +142,6 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 
 /** The error of a signal that has aborted: its reason where that is one of ours. */
 export function aborted(signal: AbortSignal): Error {
-  return sessionError('ERR_SESSION_ABORTED', 'aborted', { cause: signal.reason })
+  if (signal.reason instanceof MeasurandError) return signal.reason
+  return sessionError('ERR_SESSION_ABORTED', 'aborted by the caller', { cause: signal.reason })
 }

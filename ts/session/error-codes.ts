@@ -25,7 +25,6 @@ export const sessionError = defineErrors('session', {
   ERR_SESSION_CONNECT_REFUSED: ['transport', 'Nobody listens there. Start the peer, or let `wait` try for a while.'],
   ERR_SESSION_CONNECT_TIMEOUT: ['transport', 'The peer did not answer in time. Check the address and the firewall.'],
   ERR_SESSION_CONNECTION_LOST: ['transport', 'The connection broke; `cause` says why. The gap is in the ledger.'],
-  ERR_SESSION_CONSUMER_FAILED: ['usage', 'The function that was given the batches threw; `cause` is what it threw.'],
   ERR_SESSION_CONSUMER_SECOND: [
     'usage',
     'A session has one consumer: a loop or a function, never both. Copy batches to share them.',

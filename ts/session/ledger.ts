@@ -48,7 +48,7 @@ export interface LossTotals {
   /** Records. */
   readonly records: number
   /** Rows missing at first, as far as they can be counted. */
-  readonly lost: number
+  readonly missing: number
   readonly recovered: number
   /** Records of which rows are missing still, or might be. */
   readonly open: number
@@ -63,7 +63,7 @@ type Draft = { -readonly [K in keyof LossRecord]: LossRecord[K] }
  * const ledger = new Ledger('sttp-127-0-0-1-7165', clock)
  * const id = ledger.add({ cause: 'wire', firstSeq: 7n, lastSeq: 9n, count: 3 })
  * ledger.recover(id, 3)
- * ledger.totals // { records: 1, lost: 3, recovered: 3, open: 0 }
+ * ledger.totals // { records: 1, missing: 3, recovered: 3, open: 0 }
  * ```
  *
  * A gap that goes on where the newest record of its signal and cause ends becomes part of that record.
@@ -76,7 +76,7 @@ export class Ledger implements Iterable<LossRecord> {
   readonly #newest = new Map<string, Draft>()
   readonly #listeners = new Set<(record: LossRecord) => void>()
   #nextId = 1
-  #lost = 0
+  #missing = 0
   #recovered = 0
 
   /**
@@ -93,7 +93,7 @@ export class Ledger implements Iterable<LossRecord> {
   add(gap: Gap): number {
     const key = `${gap.source ?? ''} ${gap.signal ?? ''} ${gap.cause}`
     const newest = this.#newest.get(key)
-    this.#lost += gap.count ?? 0
+    this.#missing += gap.count ?? 0
     if (newest !== undefined && (goesOn(newest, gap) || this.#records.size >= this.#limit)) {
       widen(newest, gap)
       return this.#changed(newest)
@@ -128,8 +128,16 @@ export class Ledger implements Iterable<LossRecord> {
   /** Adds what became known of a record later: where a broken connection's gap ends, how many rows were in it. */
   complete(id: number, known: Partial<Pick<Gap, 'firstSeq' | 'lastSeq' | 'from' | 'to' | 'count' | 'bytes'>>): void {
     const record = this.#get(id)
-    if (known.count !== undefined) this.#lost += known.count - (record.count ?? 0)
+    if (known.count !== undefined) this.#missing += known.count - (record.count ?? 0)
     Object.assign(record, known)
+    this.#changed(record)
+  }
+
+  /** More of the same was lost: the record takes the gap in, its counts are added. */
+  grow(id: number, gap: Omit<Gap, 'cause'>): void {
+    const record = this.#get(id)
+    this.#missing += gap.count ?? 0
+    widen(record, gap)
     this.#changed(record)
   }
 
@@ -147,7 +155,7 @@ export class Ledger implements Iterable<LossRecord> {
   get totals(): LossTotals {
     let open = 0
     for (const record of this.#records.values()) if (!isRecovered(record)) open++
-    return { records: this.#records.size, lost: this.#lost, recovered: this.#recovered, open }
+    return { records: this.#records.size, missing: this.#missing, recovered: this.#recovered, open }
   }
 
   [Symbol.iterator](): IterableIterator<LossRecord> {
@@ -193,7 +201,7 @@ function goesOn(record: LossRecord, gap: Gap): boolean {
   return record.recovered === 0 && record.lastSeq !== null && gap.firstSeq === record.lastSeq + 1n
 }
 
-function widen(record: Draft, gap: Gap): void {
+function widen(record: Draft, gap: Omit<Gap, 'cause'>): void {
   const sum = (a: number | null, b: number | undefined): number | null => (a === null || b === undefined ? null : a + b)
   if (gap.lastSeq !== undefined) record.lastSeq = gap.lastSeq
   if (gap.to !== undefined) record.to = gap.to

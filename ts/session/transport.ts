@@ -52,6 +52,8 @@ export interface Endpoint {
   readonly port: number
   /** Secures the connection. */
   readonly tls?: TlsOptions
+  /** How long a connection may take to come about, ms; 10,000 unless told. */
+  readonly connectTimeout?: number
 }
 
 /** Certificates and keys in PEM. */
@@ -68,14 +70,16 @@ export interface TlsOptions {
 
 /** A datagram socket. */
 export interface DatagramEndpoint {
-  /** The address to receive on; 0.0.0.0 unless told. */
+  /** The address to receive on; all of the machine's unless told. */
   readonly host?: string
   /** The port to receive on; a free one unless told. */
   readonly port?: number
-  /** The peer: datagrams are sent there, and those of others are not taken. */
-  readonly remote?: { readonly host: string; readonly port: number }
-  /** Whether `remote` may be a broadcast address. */
-  readonly broadcast?: boolean
+  /** Where datagrams are sent. Unless it is a broadcast address, only those of this peer are taken. */
+  readonly remote?: { readonly host: string; readonly port: number; readonly broadcast?: boolean }
+  /** The address whose datagrams are taken, whatever their port; all unless told. */
+  readonly from?: string
+  /** Bytes that may wait while reading is paused, beyond which datagrams are thrown away; 4 MiB unless told. */
+  readonly queueBytes?: number
 }
 
 /** Somebody who listens. */

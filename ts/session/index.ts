@@ -1,0 +1,49 @@
+export { BlockIntake, type BlockIntakeOptions, type Decoder, type IntakeHandler, ringFor } from './block-intake.js'
+export { aborted, type Clock, SimulatedClock, sleep, systemClock, type Timer } from './clock.js'
+export { Delivery, type DeliveryOptions, type Filler, type Ready } from './delivery.js'
+export { CHANNELS } from './diagnostics.js'
+export { sessionError } from './error-codes.js'
+export {
+  type Blame,
+  defineErrors,
+  type ErrorDetails,
+  fromNative,
+  LimitError,
+  MalformedError,
+  MeasurandError,
+  ProtocolError,
+  StorageError,
+  type System,
+  TransportError,
+  UsageError,
+} from './errors.js'
+export {
+  type Gap,
+  isRecovered,
+  Ledger,
+  type LossCause,
+  type LossJson,
+  type LossRecord,
+  type LossTotals,
+  lossJson,
+} from './ledger.js'
+export { MemoryNetwork, type MemoryNetworkOptions, MemoryTransport, memoryPair } from './memory-transport.js'
+export { Outbox, type OutboxOptions } from './outbox.js'
+export { Backoff, persist, type ReconnectOptions } from './reconnect.js'
+export { describeError, Session, type SessionOptions } from './session.js'
+export type { Policy, Sink, Source, SourceDescription } from './source.js'
+export { type SourceOptions, SourceSession } from './source-session.js'
+export { type Books, imbalance, Stats, type StatsSnapshot } from './stats.js'
+export { type State, type StatusEvent, StatusStream, statusJson } from './status.js'
+export { systemNetwork } from './system-network.js'
+export { TableIntake, type TableIntakeOptions } from './table-intake.js'
+export type {
+  DatagramEndpoint,
+  Endpoint,
+  Listener,
+  Network,
+  TlsOptions,
+  Transport,
+  TransportHandler,
+} from './transport.js'
+export { Watchdog } from './watchdog.js'

@@ -1,0 +1,211 @@
+import { sessionError } from './error-codes.js'
+import type { MeasurandError } from './errors.js'
+import type { Policy } from './source.js'
+import type { Transport } from './transport.js'
+
+/** What an outbox is made of. */
+export interface OutboxOptions {
+  readonly transport: Pick<Transport, 'write' | 'queuedBytes' | 'peer'>
+  /** Where bytes and frames that went are counted. */
+  readonly stats?: { bytesOut: number; messagesOut: number }
+  /** Bytes that may wait, with those of the transport; 16 MiB unless told. */
+  readonly maxBytes?: number
+  /** What happens when more would wait; `block` unless told. */
+  readonly policy?: Policy
+  /** Whether a frame is a datagram and must go by itself. */
+  readonly isDatagram?: boolean
+  /** Frames were given up under `drop-oldest`. */
+  readonly onDrop?: (rows: number, bytes: number) => void
+  /** More would wait under `disconnect`. */
+  readonly onOverflow?: (error: MeasurandError) => void
+}
+
+interface Frame {
+  readonly bytes: Uint8Array
+  readonly rows: number
+  readonly done: (() => void) | undefined
+}
+
+const MAX_BYTES = 16 << 20
+/** What one write may carry. */
+const WRITE_BYTES = 1 << 20
+/** Below this a frame is copied into one buffer with its neighbours: cheaper than a buffer of its own in `writev`. */
+const SMALL = 2048
+
+/**
+ * The frames on their way to one peer. Those of one turn of the event loop go out as one write.
+ *
+ * ```ts
+ * const outbox = new Outbox({ transport, policy: 'block' })
+ * transport.start({ ...handler, onDrain: outbox.onDrain })
+ * if (!outbox.send(frame, rows)) await outbox.ready()
+ * ```
+ */
+export class Outbox {
+  readonly #transport: OutboxOptions['transport']
+  readonly #options: OutboxOptions
+  readonly #maxBytes: number
+  #frames: Frame[] = []
+  #head = 0
+  #bytes = 0
+  #isScheduled = false
+  #isBlocked = false
+  #isClosed = false
+  #waiting: (() => void)[] = []
+  #flushed: (() => void)[] = []
+
+  constructor(options: OutboxOptions) {
+    this.#transport = options.transport
+    this.#options = options
+    this.#maxBytes = options.maxBytes ?? MAX_BYTES
+  }
+
+  /** Bytes that have not gone yet. */
+  get queuedBytes(): number {
+    return this.#bytes + this.#transport.queuedBytes
+  }
+
+  /** Frames that wait here. */
+  get queuedFrames(): number {
+    return this.#frames.length - this.#head
+  }
+
+  /**
+   * Sends a frame, whose bytes belong to the outbox until `done` is called. Gives `false` while more waits than
+   * should: under `block`, await `ready()` before the next.
+   *
+   * @param rows rows in it; a frame without rows is a control message and is never given up
+   */
+  send(bytes: Uint8Array, rows = 0, done?: () => void): boolean {
+    if (this.#isClosed) return false
+    if (this.queuedBytes + bytes.length > this.#maxBytes && !this.#makeRoom(bytes, rows)) {
+      done?.()
+      return !this.#isClosed
+    }
+    this.#frames.push({ bytes, rows, done })
+    this.#bytes += bytes.length
+    if (!this.#isScheduled && !this.#isBlocked) {
+      this.#isScheduled = true
+      setImmediate(() => {
+        this.#isScheduled = false
+        this.#flush()
+      })
+    }
+    return this.queuedBytes <= this.#maxBytes
+  }
+
+  /** Resolves when there is room again, or the outbox is closed. */
+  ready(): Promise<void> {
+    if (this.#isClosed || this.queuedBytes <= this.#maxBytes) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** Resolves when every frame was given to the transport, or the outbox is closed. */
+  flushed(): Promise<void> {
+    if (this.#isClosed || this.queuedFrames === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#flushed.push(resolve))
+  }
+
+  /** To be called when the transport says that it has room. */
+  readonly onDrain = (): void => {
+    this.#isBlocked = false
+    this.#flush()
+  }
+
+  /** Throws away what waits; gives the rows in it. */
+  close(): number {
+    this.#isClosed = true
+    let rows = 0
+    for (const frame of this.#frames.slice(this.#head)) rows += frame.rows
+    this.#frames = []
+    this.#head = 0
+    this.#bytes = 0
+    for (const resolve of [...this.#waiting.splice(0), ...this.#flushed.splice(0)]) resolve()
+    return rows
+  }
+
+  /** Whether the frame may be queued. */
+  #makeRoom(bytes: Uint8Array, rows: number): boolean {
+    const { policy = 'block', onOverflow, onDrop } = this.#options
+    if (policy === 'block') return true
+    if (policy === 'disconnect') {
+      const text = `${this.queuedBytes} bytes wait for ${this.#transport.peer}`
+      this.close()
+      onOverflow?.(sessionError('ERR_SESSION_QUEUE_FULL', text))
+      return false
+    }
+    for (let index = this.#head; index < this.#frames.length; index++) {
+      const frame = this.#frames[index] as Frame
+      if (frame.rows === 0) continue
+      this.#frames.splice(index--, 1)
+      this.#bytes -= frame.bytes.length
+      onDrop?.(frame.rows, frame.bytes.length)
+      frame.done?.()
+      if (this.queuedBytes + bytes.length <= this.#maxBytes) return true
+    }
+    if (rows === 0 || this.queuedFrames === 0) return true
+    onDrop?.(rows, bytes.length)
+    return false
+  }
+
+  #flush(): void {
+    while (!this.#isBlocked && this.queuedFrames > 0) {
+      const frames = this.#takeSome()
+      this.#isBlocked = !this.#transport.write(
+        this.#options.isDatagram ? frames.map(({ bytes }) => bytes) : pack(frames),
+        () => {
+          for (const { done } of frames) done?.()
+          this.#settle()
+        },
+      )
+    }
+    this.#settle()
+  }
+
+  #settle(): void {
+    if (this.#waiting.length > 0 && this.queuedBytes <= this.#maxBytes) {
+      for (const resolve of this.#waiting.splice(0)) resolve()
+    }
+    if (this.queuedFrames === 0) for (const resolve of this.#flushed.splice(0)) resolve()
+  }
+
+  #takeSome(): Frame[] {
+    let bytes = 0
+    let end = this.#head
+    while (end < this.#frames.length && bytes < WRITE_BYTES) bytes += (this.#frames[end++] as Frame).bytes.length
+    const frames = this.#frames.slice(this.#head, end)
+    this.#bytes -= bytes
+    this.#head = end
+    const { stats } = this.#options
+    if (stats !== undefined) {
+      stats.bytesOut += bytes
+      stats.messagesOut += frames.length
+    }
+    if (this.#head === this.#frames.length) {
+      this.#frames = []
+      this.#head = 0
+    } else if (this.#head > 1024) {
+      this.#frames = this.#frames.slice(this.#head)
+      this.#head = 0
+    }
+    return frames
+  }
+}
+
+/** The frames as buffers of one write: small neighbours are copied together. */
+function pack(frames: readonly Frame[]): Uint8Array | Uint8Array[] {
+  if (frames.length === 1) return (frames[0] as Frame).bytes
+  const buffers: Uint8Array[] = []
+  for (let start = 0; start < frames.length; ) {
+    let end = start
+    while (end < frames.length && (frames[end] as Frame).bytes.length < SMALL) end++
+    if (end - start > 1) {
+      buffers.push(Buffer.concat(frames.slice(start, end).map(({ bytes }) => bytes)))
+    } else {
+      buffers.push((frames[start] as Frame).bytes)
+      end = start + 1
+    }
+    start = end
+  }
+  return buffers
+}

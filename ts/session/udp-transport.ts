@@ -1,0 +1,134 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { isIPv6 } from 'node:net'
+import { DatagramGather, MAX_DATAGRAM } from './datagram-gather.js'
+import { sessionError } from './error-codes.js'
+import type { MeasurandError } from './errors.js'
+import { connectError } from './stream-transport.js'
+import type { DatagramEndpoint, Transport, TransportHandler } from './transport.js'
+
+const QUEUE_BYTES = 4 << 20
+const HIGH_WATER_MARK = 1 << 20
+
+/** Opens a UDP socket. */
+export async function openUdp(endpoint: DatagramEndpoint): Promise<Transport> {
+  const { host, port = 0, remote } = endpoint
+  const isSix = isIPv6(host ?? remote?.host ?? '')
+  const socket = createSocket({ type: isSix ? 'udp6' : 'udp4', recvBufferSize: QUEUE_BYTES })
+  const where = remote === undefined ? `${host ?? ''}:${port}` : `${remote.host}:${remote.port}`
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind({ port, ...(host === undefined ? {} : { address: host }) }, () => {
+        if (remote?.broadcast) socket.setBroadcast(true)
+        if (remote === undefined || remote.broadcast) resolve()
+        else socket.connect(remote.port, remote.host, (error?: Error) => (error ? reject(error) : resolve()))
+      })
+    })
+  } catch (error) {
+    socket.on('error', () => {})
+    socket.close()
+    throw connectError(where, error as Error)
+  }
+  socket.removeAllListeners('error')
+  return new UdpTransport(socket, endpoint, where)
+}
+
+/** A UDP socket as a transport. What nobody listens to is lost, as datagrams are. */
+export class UdpTransport implements Transport {
+  readonly peer: string
+  readonly localPort: number
+  bytesIn = 0
+  bytesOut = 0
+  queuedBytes = 0
+  readonly #socket: Socket
+  readonly #target: { readonly host: string; readonly port: number } | undefined
+  readonly #from: string | undefined
+  readonly #gather: DatagramGather
+  #handler: TransportHandler | undefined
+  #error: MeasurandError | undefined
+  #isClosed = false
+  #isEnding = false
+  #mustDrain = false
+
+  constructor(socket: Socket, { remote, from, queueBytes = QUEUE_BYTES }: DatagramEndpoint, peer: string) {
+    this.peer = peer
+    this.localPort = socket.address().port
+    this.#socket = socket
+    this.#target = remote?.broadcast ? remote : undefined
+    this.#from = from
+    this.#gather = new DatagramGather(
+      (bytes) => this.#handler?.onChunk(bytes),
+      (datagrams, bytes) => this.#handler?.onDropped?.(datagrams, bytes),
+      queueBytes,
+    )
+    this.#gather.pause()
+    socket.on('message', (datagram, { address }) => {
+      if (this.#from !== undefined && address !== this.#from) return
+      this.bytesIn += datagram.length
+      this.#gather.add(datagram)
+    })
+    // A connected socket hears that nobody listens there: that is no end of a datagram socket.
+    socket.on('error', (error: Error & { code?: string }) => {
+      if (error.code === 'ECONNREFUSED') return
+      this.#error = sessionError('ERR_SESSION_CONNECTION_LOST', `the socket for ${peer} broke: ${error.message}`, {
+        cause: error,
+      })
+      this.close()
+    })
+    socket.on('close', () => this.#handler?.onClose(this.#error))
+  }
+
+  start(handler: TransportHandler): void {
+    this.#handler = handler
+    if (this.#isClosed) queueMicrotask(() => handler.onClose(this.#error))
+    else this.#gather.resume()
+  }
+
+  write(bytes: Uint8Array | readonly Uint8Array[], done?: () => void): boolean {
+    if (this.#isClosed || this.#isEnding) return false
+    const datagrams = bytes instanceof Uint8Array ? [bytes] : bytes
+    for (const { length } of datagrams) {
+      if (length > MAX_DATAGRAM) throw sessionError('ERR_SESSION_DATAGRAM_LENGTH', `a datagram of ${length} bytes`)
+    }
+    datagrams.forEach((datagram, index) => {
+      this.queuedBytes += datagram.length
+      this.bytesOut += datagram.length
+      const sent = (): void => {
+        this.queuedBytes -= datagram.length
+        if (index === datagrams.length - 1) done?.()
+        this.#settle()
+      }
+      const target = this.#target
+      if (target === undefined) this.#socket.send(datagram, sent)
+      else this.#socket.send(datagram, target.port, target.host, sent)
+    })
+    this.#mustDrain ||= this.queuedBytes > HIGH_WATER_MARK
+    return !this.#mustDrain
+  }
+
+  pause(): void {
+    this.#gather.pause()
+  }
+
+  resume(): void {
+    this.#gather.resume()
+  }
+
+  end(): void {
+    this.#isEnding = true
+    this.#settle()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#socket.close()
+  }
+
+  #settle(): void {
+    if (this.#isEnding && this.queuedBytes === 0) this.close()
+    if (!this.#mustDrain || this.queuedBytes > HIGH_WATER_MARK / 2) return
+    this.#mustDrain = false
+    this.#handler?.onDrain?.()
+  }
+}
