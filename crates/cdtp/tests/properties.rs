@@ -231,7 +231,9 @@ fn an_account_ends_at_the_last_number() {
 #[test]
 fn the_order_that_python_calls_good_is_not() {
     let mut account = SequenceAccount::new();
-    [1, 1, 2, 4, 4].into_iter().for_each(|number| account.observe(number));
+    for number in [1, 1, 2, 4, 4] {
+        account.observe(number);
+    }
     assert_eq!((account.missing(), account.duplicates()), (1, 2));
 }
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The `code` of a JavaScript error: `ERR_<SYSTEM>_<NOUN>_<FAULT>`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Code(pub(crate) &'static str);
+pub struct Code(pub(crate) &'static str);
 
 impl AsRef<str> for Code {
     fn as_ref(&self) -> &str {
@@ -13,7 +13,7 @@ impl AsRef<str> for Code {
 }
 
 /// The result of an exported function.
-pub(crate) type Result<T> = napi::Result<T, Code>;
+pub type Result<T> = napi::Result<T, Code>;
 
 /// An error with a code and a text.
 pub(crate) fn error(code: &'static str, reason: impl ToString) -> napi::Error<Code> {

@@ -1,4 +1,5 @@
 //! The addon: napi attributes and conversions, one file per pure crate. Its only logic is [`guard`].
 
+mod cdtp;
 mod columns;
 mod guard;

@@ -1,0 +1,41 @@
+import type * as Zmq from 'zeromq'
+import { sessionError } from '../session/error-codes.js'
+
+export type { Zmq }
+
+let loaded: Promise<typeof Zmq> | undefined
+
+/** The package `zeromq`, loaded when it is first needed. */
+export function zeromq(): Promise<typeof Zmq> {
+  loaded ??= import('zeromq').catch((cause: unknown) => {
+    loaded = undefined
+    throw sessionError('ERR_SESSION_TRANSPORT_MISSING', 'CDTP needs the package zeromq: npm install zeromq', { cause })
+  })
+  return loaded
+}
+
+/** Whether a send or receive ended because its time was over. */
+export function isTimeout(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === 'EAGAIN'
+}
+
+/** Whether a call ended because the socket was closed. */
+export function isClosed(error: unknown): boolean {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return code === 'EBADF' || code === 'ETERM' || code === 'ENOTSOCK'
+}
+
+/** The port that a socket got. */
+export function portOf(socket: { readonly lastEndpoint: string | null }): number {
+  return Number(/:(\d+)$/.exec(socket.lastEndpoint ?? '')?.[1] ?? 0)
+}
+
+/** How many messages a pipe of ZeroMQ may hold so that it keeps to a bound in bytes. */
+export function highWaterMark(queueBytes: number, messageBytes: number): number {
+  return Math.max(2, Math.min(1000, Math.floor(queueBytes / 8 / Math.max(messageBytes, 65_536))))
+}
+
+/** Seconds (negative: for ever) as ZeroMQ's milliseconds. */
+export function timeoutMs(seconds: number): number {
+  return seconds < 0 ? -1 : Math.round(seconds * 1000)
+}
