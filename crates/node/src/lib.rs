@@ -3,3 +3,4 @@
 mod cdtp;
 mod columns;
 mod guard;
+mod wamp;

@@ -1,0 +1,276 @@
+use std::borrow::Cow;
+
+use crate::out::{Out, Write, count_doubles, exact, put_doubles, take_doubles};
+use crate::value::{ReadError, Reader, Token};
+
+const FLOAT64: u8 = 0xfb;
+const BREAK: u8 = 0xff;
+
+/// Reads CBOR (RFC 8949). Tags are read over: the value behind a tag is given as if it had none.
+#[derive(Debug)]
+pub struct CborReader<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> CborReader<'a> {
+    /// A reader of one message's bytes.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], ReadError> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let taken = rest.get(..length).ok_or(ReadError::Truncated)?;
+        self.position += length;
+        Ok(taken)
+    }
+
+    fn word<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
+        self.take(N)?.try_into().map_err(|_| ReadError::Truncated)
+    }
+
+    /// The argument of a head; `None` for an unknown length.
+    fn argument(&mut self, byte: u8) -> Result<Option<u64>, ReadError> {
+        Ok(Some(match byte & 0x1f {
+            small @ 0..=23 => small as u64,
+            24 => u8::from_be_bytes(self.word()?) as u64,
+            25 => u16::from_be_bytes(self.word()?) as u64,
+            26 => u32::from_be_bytes(self.word()?) as u64,
+            27 => u64::from_be_bytes(self.word()?),
+            31 => return Ok(None),
+            _ => return Err(ReadError::Marker { byte, offset: self.position - 1 }),
+        }))
+    }
+
+    /// An argument where no unknown length may be.
+    fn number(&mut self, byte: u8) -> Result<u64, ReadError> {
+        let offset = self.position - 1;
+        self.argument(byte)?.ok_or(ReadError::Marker { byte, offset })
+    }
+
+    /// A string of bytes, gathered where it comes in pieces.
+    fn string(&mut self, byte: u8) -> Result<Cow<'a, [u8]>, ReadError> {
+        if let Some(length) = self.argument(byte)? {
+            return Ok(Cow::Borrowed(self.take(usize::try_from(length).map_err(|_| ReadError::Truncated)?)?));
+        }
+        let mut whole = Vec::new();
+        loop {
+            let offset = self.position;
+            let [piece] = self.word()?;
+            if piece == BREAK {
+                return Ok(Cow::Owned(whole));
+            }
+            if piece >> 5 != byte >> 5 {
+                return Err(ReadError::Marker { byte: piece, offset });
+            }
+            let length = self.number(piece)?;
+            whole.extend_from_slice(self.take(usize::try_from(length).map_err(|_| ReadError::Truncated)?)?);
+        }
+    }
+
+    fn items(&mut self, byte: u8, width: usize) -> Result<Option<usize>, ReadError> {
+        let Some(length) = self.argument(byte)? else { return Ok(None) };
+        let length = usize::try_from(length).map_err(|_| ReadError::Truncated)?;
+        if length.saturating_mul(width) > self.remaining() { Err(ReadError::Truncated) } else { Ok(Some(length)) }
+    }
+
+    fn simple(&mut self, byte: u8, offset: usize) -> Result<Token<'a>, ReadError> {
+        match byte & 0x1f {
+            20 => Ok(Token::Bool(false)),
+            21 => Ok(Token::Bool(true)),
+            22 | 23 => Ok(Token::Null),
+            25 => Ok(Token::Float(half(u16::from_be_bytes(self.word()?)))),
+            26 => Ok(Token::Float(f32::from_be_bytes(self.word()?) as f64)),
+            27 => Ok(Token::Float(f64::from_be_bytes(self.word()?))),
+            31 => Ok(Token::Break),
+            _ => Err(ReadError::Marker { byte, offset }),
+        }
+    }
+}
+
+impl<'a> Reader<'a> for CborReader<'a> {
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn remaining(&self) -> usize {
+        self.bytes.len() - self.position
+    }
+
+    fn token(&mut self) -> Result<Token<'a>, ReadError> {
+        loop {
+            let offset = self.position;
+            let [byte] = self.word()?;
+            return match byte >> 5 {
+                0 => Ok(Token::Unsigned(self.number(byte)?)),
+                1 => {
+                    let number = self.number(byte)?;
+                    // -1 - n; what an i64 cannot hold is a double, as other readers do.
+                    Ok(i64::try_from(number)
+                        .map_or_else(|_| Token::Float(-1.0 - number as f64), |number| Token::Signed(-1 - number)))
+                }
+                2 => Ok(Token::Bytes(self.string(byte)?)),
+                3 => {
+                    let invalid = ReadError::Utf8 { offset };
+                    Ok(Token::Text(match self.string(byte)? {
+                        Cow::Borrowed(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).map_err(|_| invalid)?),
+                        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).map_err(|_| invalid)?),
+                    }))
+                }
+                4 => Ok(Token::Array(self.items(byte, 1)?)),
+                5 => Ok(Token::Map(self.items(byte, 2)?)),
+                6 => {
+                    self.number(byte)?;
+                    continue;
+                }
+                _ => self.simple(byte, offset),
+            };
+        }
+    }
+
+    fn at_number(&self) -> bool {
+        matches!(self.bytes.get(self.position), Some(0x00..=0x1b | 0x20..=0x3b | 0xf9..=0xfb))
+    }
+
+    fn skip_doubles(&mut self, limit: usize) -> usize {
+        let bytes = self.bytes.get(self.position..).unwrap_or_default();
+        let count = count_doubles(bytes, FLOAT64, limit);
+        self.position += count * 9;
+        count
+    }
+
+    fn doubles(&mut self, out: &mut [f64]) -> Result<bool, ReadError> {
+        let start = self.position;
+        let mut done = 0;
+        while let Some(rest) = out.get_mut(done..)
+            && !rest.is_empty()
+        {
+            if self.bytes.get(self.position) == Some(&FLOAT64) {
+                let bytes = self.bytes.get(self.position..).unwrap_or_default();
+                let taken = take_doubles(bytes, FLOAT64, rest);
+                if taken == 0 {
+                    return Err(ReadError::Truncated);
+                }
+                self.position += taken * 9;
+                done += taken;
+                continue;
+            }
+            let number = if self.at_number() { self.token()? } else { Token::Null };
+            let value = match number {
+                Token::Float(value) => Some(value),
+                Token::Unsigned(value) => exact(value),
+                Token::Signed(value) => exact(value.unsigned_abs()).map(|value| -value),
+                _ if self.remaining() == 0 => return Err(ReadError::Truncated),
+                _ => None,
+            };
+            let (Some(value), Some(place)) = (value, rest.first_mut()) else {
+                self.position = start;
+                return Ok(false);
+            };
+            *place = value;
+            done += 1;
+        }
+        Ok(true)
+    }
+}
+
+/// A half-precision number.
+fn half(bits: u16) -> f64 {
+    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let fraction = (bits & 0x3ff) as f64;
+    match (bits >> 10) & 0x1f {
+        0 => sign * fraction * 2f64.powi(-24),
+        31 if fraction == 0.0 => sign * f64::INFINITY,
+        31 => f64::NAN,
+        exponent => sign * (1.0 + fraction / 1024.0) * 2f64.powi(exponent as i32 - 15),
+    }
+}
+
+/// Writes CBOR with known lengths, each as short as it goes, as the Python package does.
+#[derive(Debug)]
+pub struct CborWriter<'a> {
+    out: Out<'a>,
+}
+
+impl<'a> CborWriter<'a> {
+    /// A writer into a buffer.
+    pub const fn new(buffer: &'a mut [u8]) -> Self {
+        Self { out: Out::new(buffer) }
+    }
+
+    fn head(&mut self, major: u8, argument: u64) {
+        let major = major << 5;
+        match argument {
+            0..=23 => self.out.put(&[major | argument as u8]),
+            24..=0xff => self.out.put(&[major | 0x18, argument as u8]),
+            0x100..=0xffff => {
+                self.out.put(&[major | 0x19]);
+                self.out.put(&(argument as u16).to_be_bytes());
+            }
+            0x1_0000..=0xffff_ffff => {
+                self.out.put(&[major | 0x1a]);
+                self.out.put(&(argument as u32).to_be_bytes());
+            }
+            _ => {
+                self.out.put(&[major | 0x1b]);
+                self.out.put(&argument.to_be_bytes());
+            }
+        }
+    }
+}
+
+impl Write for CborWriter<'_> {
+    fn length(&self) -> usize {
+        self.out.length()
+    }
+
+    fn null(&mut self) {
+        self.out.put(&[0xf6]);
+    }
+
+    fn boolean(&mut self, value: bool) {
+        self.out.put(&[0xf4 | value as u8]);
+    }
+
+    fn unsigned(&mut self, value: u64) {
+        self.head(0, value);
+    }
+
+    fn signed(&mut self, value: i64) {
+        match u64::try_from(value) {
+            Ok(value) => self.head(0, value),
+            Err(_) => self.head(1, !(value as u64)),
+        }
+    }
+
+    fn float(&mut self, value: f64) {
+        put_doubles(&mut self.out, FLOAT64, &[value]);
+    }
+
+    fn text(&mut self, value: &str) {
+        self.head(3, value.len() as u64);
+        self.out.put(value.as_bytes());
+    }
+
+    fn bytes(&mut self, value: &[u8]) {
+        self.head(2, value.len() as u64);
+        self.out.put(value);
+    }
+
+    fn array(&mut self, length: usize) {
+        self.head(4, length as u64);
+    }
+
+    fn map(&mut self, length: usize) {
+        self.head(5, length as u64);
+    }
+
+    fn doubles(&mut self, values: &[f64]) {
+        self.array(values.len());
+        put_doubles(&mut self.out, FLOAT64, values);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+use std::borrow::Cow;
+
+use crate::out::{Out, Write, count_doubles, exact, put_doubles, take_doubles};
+use crate::value::{ReadError, Reader, Token};
+
+/// Reads `MessagePack`. Extension types are read as their bytes.
+#[derive(Debug)]
+pub struct MessagePackReader<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+const FLOAT64: u8 = 0xcb;
+
+impl<'a> MessagePackReader<'a> {
+    /// A reader of one message's bytes.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], ReadError> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let taken = rest.get(..length).ok_or(ReadError::Truncated)?;
+        self.position += length;
+        Ok(taken)
+    }
+
+    fn word<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
+        self.take(N)?.try_into().map_err(|_| ReadError::Truncated)
+    }
+
+    fn length(&mut self, width: u8) -> Result<usize, ReadError> {
+        Ok(match width {
+            1 => u8::from_be_bytes(self.word()?) as usize,
+            2 => u16::from_be_bytes(self.word()?) as usize,
+            _ => u32::from_be_bytes(self.word()?) as usize,
+        })
+    }
+
+    fn text(&mut self, length: usize) -> Result<Token<'a>, ReadError> {
+        let offset = self.position;
+        let text = std::str::from_utf8(self.take(length)?).map_err(|_| ReadError::Utf8 { offset })?;
+        Ok(Token::Text(Cow::Borrowed(text)))
+    }
+
+    fn binary(&mut self, length: usize) -> Result<Token<'a>, ReadError> {
+        Ok(Token::Bytes(Cow::Borrowed(self.take(length)?)))
+    }
+
+    fn items(&self, length: usize, width: usize) -> Result<usize, ReadError> {
+        if length.saturating_mul(width) > self.remaining() { Err(ReadError::Truncated) } else { Ok(length) }
+    }
+
+    fn array(&self, length: usize) -> Result<Token<'a>, ReadError> {
+        self.items(length, 1).map(|length| Token::Array(Some(length)))
+    }
+
+    fn map(&self, length: usize) -> Result<Token<'a>, ReadError> {
+        self.items(length, 2).map(|length| Token::Map(Some(length)))
+    }
+
+    fn signed(value: i64) -> Token<'a> {
+        u64::try_from(value).map_or(Token::Signed(value), Token::Unsigned)
+    }
+}
+
+impl<'a> Reader<'a> for MessagePackReader<'a> {
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn remaining(&self) -> usize {
+        self.bytes.len() - self.position
+    }
+
+    fn token(&mut self) -> Result<Token<'a>, ReadError> {
+        let offset = self.position;
+        let [byte] = self.word()?;
+        match byte {
+            0x00..=0x7f => Ok(Token::Unsigned(byte as u64)),
+            0x80..=0x8f => self.map((byte & 0x0f) as usize),
+            0x90..=0x9f => self.array((byte & 0x0f) as usize),
+            0xa0..=0xbf => self.text((byte & 0x1f) as usize),
+            0xc0 => Ok(Token::Null),
+            0xc1 => Err(ReadError::Marker { byte, offset }),
+            0xc2 => Ok(Token::Bool(false)),
+            0xc3 => Ok(Token::Bool(true)),
+            0xc4..=0xc6 => {
+                let length = self.length(1 << (byte - 0xc4))?;
+                self.binary(length)
+            }
+            0xc7..=0xc9 => {
+                let length = self.length(1 << (byte - 0xc7))?;
+                self.take(1)?;
+                self.binary(length)
+            }
+            0xca => Ok(Token::Float(f32::from_be_bytes(self.word()?) as f64)),
+            0xcb => Ok(Token::Float(f64::from_be_bytes(self.word()?))),
+            0xcc => Ok(Token::Unsigned(u8::from_be_bytes(self.word()?) as u64)),
+            0xcd => Ok(Token::Unsigned(u16::from_be_bytes(self.word()?) as u64)),
+            0xce => Ok(Token::Unsigned(u32::from_be_bytes(self.word()?) as u64)),
+            0xcf => Ok(Token::Unsigned(u64::from_be_bytes(self.word()?))),
+            0xd0 => Ok(Self::signed(i8::from_be_bytes(self.word()?) as i64)),
+            0xd1 => Ok(Self::signed(i16::from_be_bytes(self.word()?) as i64)),
+            0xd2 => Ok(Self::signed(i32::from_be_bytes(self.word()?) as i64)),
+            0xd3 => Ok(Self::signed(i64::from_be_bytes(self.word()?))),
+            0xd4..=0xd8 => {
+                self.take(1)?;
+                self.binary(1 << (byte - 0xd4))
+            }
+            0xd9..=0xdb => {
+                let length = self.length(1 << (byte - 0xd9))?;
+                self.text(length)
+            }
+            0xdc | 0xdd => {
+                let length = self.length(2 << (byte - 0xdc))?;
+                self.array(length)
+            }
+            0xde | 0xdf => {
+                let length = self.length(2 << (byte - 0xde))?;
+                self.map(length)
+            }
+            0xe0..=0xff => Ok(Token::Signed(byte as i8 as i64)),
+        }
+    }
+
+    fn at_number(&self) -> bool {
+        matches!(self.bytes.get(self.position), Some(0x00..=0x7f | 0xca..=0xd3 | 0xe0..=0xff))
+    }
+
+    fn skip_doubles(&mut self, limit: usize) -> usize {
+        let bytes = self.bytes.get(self.position..).unwrap_or_default();
+        let count = count_doubles(bytes, FLOAT64, limit);
+        self.position += count * 9;
+        count
+    }
+
+    fn doubles(&mut self, out: &mut [f64]) -> Result<bool, ReadError> {
+        let start = self.position;
+        let mut done = 0;
+        while let Some(rest) = out.get_mut(done..)
+            && !rest.is_empty()
+        {
+            if self.bytes.get(self.position) == Some(&FLOAT64) {
+                let bytes = self.bytes.get(self.position..).unwrap_or_default();
+                let taken = take_doubles(bytes, FLOAT64, rest);
+                if taken == 0 {
+                    return Err(ReadError::Truncated);
+                }
+                self.position += taken * 9;
+                done += taken;
+                continue;
+            }
+            let number = if self.at_number() { self.token()? } else { Token::Null };
+            let value = match number {
+                Token::Float(value) => Some(value),
+                Token::Unsigned(value) => exact(value),
+                Token::Signed(value) => exact(value.unsigned_abs()).map(|value| -value),
+                _ if self.remaining() == 0 => return Err(ReadError::Truncated),
+                _ => None,
+            };
+            let (Some(value), Some(place)) = (value, rest.first_mut()) else {
+                self.position = start;
+                return Ok(false);
+            };
+            *place = value;
+            done += 1;
+        }
+        Ok(true)
+    }
+}
+
+/// Writes `MessagePack`, each integer and length as short as it goes, as the Python package does.
+#[derive(Debug)]
+pub struct MessagePackWriter<'a> {
+    out: Out<'a>,
+}
+
+impl<'a> MessagePackWriter<'a> {
+    /// A writer into a buffer.
+    pub const fn new(buffer: &'a mut [u8]) -> Self {
+        Self { out: Out::new(buffer) }
+    }
+
+    /// A length behind the first marker that has room for it: one with it inside, or `markers` of 1, 2 and 4 bytes.
+    fn head(&mut self, length: usize, fix: Option<(u8, usize)>, markers: [Option<u8>; 3]) {
+        match (fix, markers) {
+            (Some((marker, limit)), _) if length < limit => self.out.put(&[marker | length as u8]),
+            (_, [Some(marker), ..]) if length <= 0xff => self.out.put(&[marker, length as u8]),
+            (_, [_, Some(marker), _]) if length <= 0xffff => {
+                self.out.put(&[marker]);
+                self.out.put(&(length as u16).to_be_bytes());
+            }
+            (_, [.., last]) => {
+                self.out.put(&[last.unwrap_or_default()]);
+                self.out.put(&(length as u32).to_be_bytes());
+            }
+        }
+    }
+}
+
+impl Write for MessagePackWriter<'_> {
+    fn length(&self) -> usize {
+        self.out.length()
+    }
+
+    fn null(&mut self) {
+        self.out.put(&[0xc0]);
+    }
+
+    fn boolean(&mut self, value: bool) {
+        self.out.put(&[0xc2 | value as u8]);
+    }
+
+    fn unsigned(&mut self, value: u64) {
+        match value {
+            0..=0x7f => self.out.put(&[value as u8]),
+            0x80..=0xff => self.out.put(&[0xcc, value as u8]),
+            0x100..=0xffff => {
+                self.out.put(&[0xcd]);
+                self.out.put(&(value as u16).to_be_bytes());
+            }
+            0x1_0000..=0xffff_ffff => {
+                self.out.put(&[0xce]);
+                self.out.put(&(value as u32).to_be_bytes());
+            }
+            _ => {
+                self.out.put(&[0xcf]);
+                self.out.put(&value.to_be_bytes());
+            }
+        }
+    }
+
+    fn signed(&mut self, value: i64) {
+        match value {
+            0.. => self.unsigned(value as u64),
+            -0x20..0 => self.out.put(&[value as u8]),
+            -0x80..-0x20 => self.out.put(&[0xd0, value as u8]),
+            -0x8000..-0x80 => {
+                self.out.put(&[0xd1]);
+                self.out.put(&(value as i16).to_be_bytes());
+            }
+            -0x8000_0000..-0x8000 => {
+                self.out.put(&[0xd2]);
+                self.out.put(&(value as i32).to_be_bytes());
+            }
+            _ => {
+                self.out.put(&[0xd3]);
+                self.out.put(&value.to_be_bytes());
+            }
+        }
+    }
+
+    fn float(&mut self, value: f64) {
+        put_doubles(&mut self.out, FLOAT64, &[value]);
+    }
+
+    fn text(&mut self, value: &str) {
+        self.head(value.len(), Some((0xa0, 32)), [Some(0xd9), Some(0xda), Some(0xdb)]);
+        self.out.put(value.as_bytes());
+    }
+
+    fn bytes(&mut self, value: &[u8]) {
+        self.head(value.len(), None, [Some(0xc4), Some(0xc5), Some(0xc6)]);
+        self.out.put(value);
+    }
+
+    fn array(&mut self, length: usize) {
+        self.head(length, Some((0x90, 16)), [None, Some(0xdc), Some(0xdd)]);
+    }
+
+    fn map(&mut self, length: usize) {
+        self.head(length, Some((0x80, 16)), [None, Some(0xde), Some(0xdf)]);
+    }
+
+    fn doubles(&mut self, values: &[f64]) {
+        self.array(values.len());
+        put_doubles(&mut self.out, FLOAT64, values);
+    }
+}
+
+#[cfg(test)]
+mod tests;
