@@ -107,7 +107,7 @@ pub fn empty_metadata() -> DataSet {
     DataSet { name: "DataSet".to_owned(), tables }
 }
 
-/// Replaces the set's ActiveMeasurements by the table derived from its measurements, devices and phasors.
+/// Replaces the set's [`ACTIVE_MEASUREMENTS`] by the table derived from its measurements, devices and phasors.
 pub fn derive_active_measurements(set: &mut DataSet) {
     let derived = active_measurements(set);
     match set.table_mut(ACTIVE_MEASUREMENTS) {
@@ -240,7 +240,8 @@ mod tests {
         let mut set = empty_metadata();
         let devices = set.table_mut("DeviceDetail").unwrap();
         let mut device = vec![Cell::Null; 19];
-        (device[0], device[4], device[8]) = (Cell::Guid(Uuid::from_u128(7)), Cell::String("SHELBY"), Cell::String("Sttp"));
+        (device[0], device[4], device[8]) =
+            (Cell::Guid(Uuid::from_u128(7)), Cell::String("SHELBY"), Cell::String("Sttp"));
         (device[9], device[13]) = (Cell::Integer(60), Cell::Decimal((-89).into()));
         assert!(devices.push_row(&device));
         let phasors = set.table_mut("PhasorDetail").unwrap();
@@ -248,7 +249,9 @@ mod tests {
         let phasor = [Cell::Integer(3), Cell::String("SHELBY"), label, kind, phase, Cell::Null, Cell::Integer(2)];
         assert!(phasors.push_row(&phasor));
         let measurements = set.table_mut("MeasurementDetail").unwrap();
-        for (row, (device, kind, source)) in [("SHELBY", "VPHM", 2), ("SHELBY", "FREQ", 0), ("NONE", "VPHA", 2)].iter().enumerate() {
+        for (row, (device, kind, source)) in
+            [("SHELBY", "VPHM", 2), ("SHELBY", "FREQ", 0), ("NONE", "VPHA", 2)].iter().enumerate()
+        {
             assert!(measurements.push_row(&[
                 Cell::String(device),
                 Cell::String("PPA:1"),

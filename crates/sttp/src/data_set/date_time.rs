@@ -224,7 +224,16 @@ mod tests {
         assert_eq!(DateTime::parse("2024-01-02T03:04:05.Z"), DateTime::parse("2024-01-02T03:04:05.0Z"));
         assert_eq!(DateTime::parse("2024-01-02"), DateTime::parse("2024-01-02T00:00"));
         assert_eq!(DateTime::parse("0001-01-01"), Some(DateTime(0)));
-        for text in ["", "bad", "2024-13-01", "2023-02-29", "2024-01-02T25:00", "2024-01-02x", "24-01-02", "0001-01-01T00:00+01:00"] {
+        for text in [
+            "",
+            "bad",
+            "2024-13-01",
+            "2023-02-29",
+            "2024-01-02T25:00",
+            "2024-01-02x",
+            "24-01-02",
+            "0001-01-01T00:00+01:00",
+        ] {
             assert_eq!(DateTime::parse(text), None, "{text}");
         }
     }
@@ -232,7 +241,10 @@ mod tests {
     #[test]
     fn what_is_written_always_has_a_digit_behind_its_dot() {
         assert_eq!(DateTime::parse("2024-01-02T03:04:05Z").unwrap().to_string(), "2024-01-02T03:04:05.0Z");
-        assert_eq!(DateTime::parse("2024-01-02T03:04:05.1234567Z").unwrap().to_string(), "2024-01-02T03:04:05.1234567Z");
+        assert_eq!(
+            DateTime::parse("2024-01-02T03:04:05.1234567Z").unwrap().to_string(),
+            "2024-01-02T03:04:05.1234567Z"
+        );
     }
 
     proptest! {

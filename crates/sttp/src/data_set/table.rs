@@ -312,8 +312,10 @@ impl DataTable {
     }
 
     /// A table of the same columns with only these rows.
+    #[must_use]
     pub fn pick(&self, rows: &[usize]) -> Self {
-        let mut picked = Self { name: self.name.clone(), columns: Vec::with_capacity(self.columns.len()), rows: rows.len() };
+        let mut picked =
+            Self { name: self.name.clone(), columns: Vec::with_capacity(self.columns.len()), rows: rows.len() };
         for column in &self.columns {
             let mut copy = DataColumn::new(&column.name, column.kind);
             for &row in rows {

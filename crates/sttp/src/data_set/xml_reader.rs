@@ -68,7 +68,8 @@ impl DataSet {
     /// unless its column is text.
     pub fn from_xml(xml: impl BufRead, limits: &DataSetLimits) -> Result<Self, DataSetError> {
         let mut reader = Reader::from_reader(xml);
-        let mut parse = Parse { set: Self::default(), limits: *limits, rows: 0, place: Place::Outside, text: String::new() };
+        let mut parse =
+            Parse { set: Self::default(), limits: *limits, rows: 0, place: Place::Outside, text: String::new() };
         let mut buffer = Vec::new();
         let mut schema_depth = 0_usize;
         let mut schema = Schema::default();
@@ -152,10 +153,20 @@ enum Place {
     Outside,
     Root,
     /// In a row of this table; the column that is expected next.
-    Row { table: usize, next: usize },
-    Cell { table: usize, column: usize },
+    Row {
+        table: usize,
+        next: usize,
+    },
+    Cell {
+        table: usize,
+        column: usize,
+    },
     /// In elements below a cell or a row's unknown parts, this deep.
-    Below { table: usize, column: usize, depth: usize },
+    Below {
+        table: usize,
+        column: usize,
+        depth: usize,
+    },
 }
 
 struct Parse {

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use regex::Regex;
 use rust_decimal::Decimal;
 
+use super::Fault;
 use super::expression::{BinaryOperator, Expression, Node, UnaryOperator};
 use super::functions::{self, Function};
 use super::value::{Value, ValueType, compare, compare_text};
-use super::Fault;
 use crate::data_set::DataTable;
 
 /// A fault and the byte of the text to which it belongs.
@@ -22,7 +22,8 @@ pub(super) fn bind(expression: &Expression, table: Option<&DataTable>) -> Result
         Node::Field(index, kind) => Node::Field(*index, *kind),
         Node::Column(name) => {
             let place = table.and_then(|table| Some((table, table.column_index(name)?)));
-            let unknown = || Fault::UnknownColumn { column: name.clone(), table: table.map(|table| table.name.clone()) };
+            let unknown =
+                || Fault::UnknownColumn { column: name.clone(), table: table.map(|table| table.name.clone()) };
             let (table, index) = place.ok_or_else(|| (at, unknown()))?;
             Node::Field(index, ValueType::of_column(table.columns()[index].kind()))
         }
@@ -219,8 +220,7 @@ fn comparison<'a>(operator: BinaryOperator, left: Value<'a>, right: Value<'a>) -
 /// Arithmetic and bit operators in the larger of the two types; integers wrap.
 fn arithmetic<'a>(operator: BinaryOperator, left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
     let is_shift = matches!(operator, BinaryOperator::ShiftLeft | BinaryOperator::ShiftRight);
-    let is_bitwise =
-        matches!(operator, BinaryOperator::BitAnd | BinaryOperator::BitOr | BinaryOperator::BitXor);
+    let is_bitwise = matches!(operator, BinaryOperator::BitAnd | BinaryOperator::BitOr | BinaryOperator::BitXor);
     let common = if is_shift { left.kind() } else { left.kind().max(right.kind()) };
     let common = if is_bitwise { common } else { common.max(ValueType::Int32) };
     if left.is_null() || right.is_null() {
@@ -287,6 +287,8 @@ fn shift(operator: BinaryOperator, value: i64, count: i64, width: i64) -> i64 {
     }
 }
 
+const WILDCARDS: [char; 2] = ['%', '*'];
+
 /// Whether a text matches a pattern with a wildcard, `%` or `*`, at its start, its end or both.
 fn like(value: &Value<'_>, pattern: &Value<'_>, exact: bool) -> Result<Option<bool>, Fault> {
     let fault = || Fault::Type { operation: "LIKE", left: value.kind(), right: Some(pattern.kind()) };
@@ -294,7 +296,6 @@ fn like(value: &Value<'_>, pattern: &Value<'_>, exact: bool) -> Result<Option<bo
         let is_text = |value: &Value<'_>| value.kind() == ValueType::String || value.is_null();
         return if is_text(value) && is_text(pattern) { Ok(None) } else { Err(fault()) };
     };
-    const WILDCARDS: [char; 2] = ['%', '*'];
     let (open_start, middle) = pattern.strip_prefix(WILDCARDS).map_or((false, &**pattern), |rest| (true, rest));
     let (open_end, middle) = middle.strip_suffix(WILDCARDS).map_or((false, middle), |rest| (true, rest));
     if middle.contains(WILDCARDS) {

@@ -134,9 +134,22 @@ pub(super) enum Node {
     Field(usize, ValueType),
     Unary(UnaryOperator, Box<Expression>),
     Binary(BinaryOperator, Box<Expression>, Box<Expression>),
-    IsNull { negated: bool, operand: Box<Expression> },
-    In { negated: bool, exact: bool, operand: Box<Expression>, list: Vec<Expression> },
-    Like { negated: bool, exact: bool, operand: Box<Expression>, pattern: Box<Expression> },
+    IsNull {
+        negated: bool,
+        operand: Box<Expression>,
+    },
+    In {
+        negated: bool,
+        exact: bool,
+        operand: Box<Expression>,
+        list: Vec<Expression>,
+    },
+    Like {
+        negated: bool,
+        exact: bool,
+        operand: Box<Expression>,
+        pattern: Box<Expression>,
+    },
     /// A call; the regular expression of a constant pattern is compiled when the expression is bound.
     Call(Function, Vec<Expression>, Option<Box<Regex>>),
 }

@@ -5,8 +5,8 @@ use regex::{Regex, RegexBuilder};
 use rust_decimal::{MathematicalOps, RoundingStrategy};
 
 use super::Fault;
-use super::expression::BinaryOperator;
 use super::evaluate::binary;
+use super::expression::BinaryOperator;
 use super::value::{Value, ValueType, compare_text, parse_guid};
 use crate::data_set::{Civil, DateTime, TICKS_PER_DAY, TICKS_PER_SECOND, days_in_month};
 
@@ -76,7 +76,9 @@ pub(super) fn call<'a>(function: Function, values: Vec<Value<'a>>, regex: Option
         }
         Function::Now | Function::UtcNow => Ok(Value::DateTime(now())),
         Function::MaxOf | Function::MinOf => extreme(arguments),
-        Function::IsDate | Function::IsGuid | Function::IsInteger | Function::IsNumeric => Ok(Value::Boolean(is(&arguments))),
+        Function::IsDate | Function::IsGuid | Function::IsInteger | Function::IsNumeric => {
+            Ok(Value::Boolean(is(&arguments)))
+        }
         // Every other function of a null is a null.
         _ if arguments.values.iter().any(Value::is_null) => Ok(Value::Null(result_kind(&arguments))),
         Function::Abs | Function::Ceiling | Function::Floor | Function::Round => rounded(arguments),
@@ -107,7 +109,7 @@ struct Arguments<'a> {
     values: Vec<Value<'a>>,
 }
 
-impl<'a> Arguments<'a> {
+impl Arguments<'_> {
     fn fault(&self, index: usize) -> Fault {
         let left = self.values.get(index).map_or(ValueType::Boolean, Value::kind);
         Fault::Type { operation: self.function.name(), left, right: None }
@@ -160,20 +162,20 @@ impl<'a> Arguments<'a> {
     }
 }
 
-fn string<'a>(text: &str) -> Value<'a> {
+fn string(text: &str) -> Value<'static> {
     Value::String(Cow::Owned(text.to_owned()))
 }
 
-fn int32<'a>(value: usize) -> Value<'a> {
+fn int32(value: usize) -> Value<'static> {
     Value::Int32(i32::try_from(value).unwrap_or(i32::MAX))
 }
 
 /// A place in characters; -1 where there is none.
-fn place<'a>(text: &str, byte: Option<usize>) -> Value<'a> {
+fn place(text: &str, byte: Option<usize>) -> Value<'static> {
     byte.map_or(Value::Int32(-1), |byte| int32(text[..byte].chars().count()))
 }
 
-fn text_function<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
+fn text_function(arguments: &Arguments<'_>) -> Result<Value<'static>, Fault> {
     Ok(match arguments.function {
         Function::Contains => {
             let (text, part) = arguments.folded(0, 1, 2)?;
@@ -231,7 +233,8 @@ fn text_function<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
             let start = usize::try_from(arguments.integer(1)?);
             let length = if arguments.values.len() > 2 { arguments.integer(2)? } else { i64::MAX };
             let length = usize::try_from(length).unwrap_or(0);
-            start.map_or_else(|_| string(""), |start| string(&text.chars().skip(start).take(length).collect::<String>()))
+            start
+                .map_or_else(|_| string(""), |start| string(&text.chars().skip(start).take(length).collect::<String>()))
         }
         Function::Len => int32(arguments.text(0)?.chars().count()),
         Function::Lower => string(&arguments.text(0)?.to_lowercase()),
@@ -247,8 +250,14 @@ fn text_function<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
 fn result_kind(arguments: &Arguments<'_>) -> ValueType {
     match arguments.function {
         Function::Contains | Function::StartsWith | Function::EndsWith | Function::RegExMatch => ValueType::Boolean,
-        Function::IndexOf | Function::LastIndexOf | Function::NthIndexOf | Function::StrCount | Function::StrCmp
-        | Function::Len | Function::DateDiff | Function::DatePart => ValueType::Int32,
+        Function::IndexOf
+        | Function::LastIndexOf
+        | Function::NthIndexOf
+        | Function::StrCount
+        | Function::StrCmp
+        | Function::Len
+        | Function::DateDiff
+        | Function::DatePart => ValueType::Int32,
         Function::Sqrt => ValueType::Double,
         Function::DateAdd => ValueType::DateTime,
         Function::Abs | Function::Ceiling | Function::Floor | Function::Round | Function::Power => {
@@ -275,7 +284,7 @@ fn is(arguments: &Arguments<'_>) -> bool {
     }
 }
 
-fn extreme<'a>(arguments: Arguments<'a>) -> Result<Value<'a>, Fault> {
+fn extreme(arguments: Arguments<'_>) -> Result<Value<'_>, Fault> {
     let operator = if arguments.function == Function::MaxOf { BinaryOperator::Greater } else { BinaryOperator::Less };
     let mut values = arguments.values.into_iter();
     let mut best = values.next().unwrap_or(Value::Null(ValueType::Boolean));
@@ -310,7 +319,7 @@ fn rounded(arguments: Arguments<'_>) -> Result<Value<'_>, Fault> {
     }
 }
 
-fn convert<'a>(arguments: Arguments<'a>) -> Result<Value<'a>, Fault> {
+fn convert(arguments: Arguments<'_>) -> Result<Value<'_>, Fault> {
     let name = arguments.text(1)?;
     let lower = name.trim().to_ascii_lowercase();
     let to = match lower.strip_prefix("system.").unwrap_or(&lower) {
@@ -332,7 +341,7 @@ fn convert<'a>(arguments: Arguments<'a>) -> Result<Value<'a>, Fault> {
     })
 }
 
-fn power<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
+fn power(arguments: &Arguments<'_>) -> Result<Value<'static>, Fault> {
     let (base, exponent) = (arguments.double(0)?, arguments.double(1)?);
     let kind = arguments.values.iter().map(Value::kind).max().unwrap_or(ValueType::Double);
     Ok(match (kind, &arguments.values[..]) {
@@ -395,7 +404,7 @@ impl Interval {
     }
 }
 
-fn date_add<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
+fn date_add(arguments: &Arguments<'_>) -> Result<Value<'static>, Fault> {
     let (date, count) = (arguments.date(0)?, arguments.integer(1)?);
     let interval = Interval::from_name(arguments.text(2)?)?;
     let added = if matches!(interval, Interval::Year | Interval::Month) {
@@ -413,7 +422,7 @@ fn date_add<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
     added.map(Value::DateTime).ok_or(Fault::Arithmetic)
 }
 
-fn date_diff<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
+fn date_diff(arguments: &Arguments<'_>) -> Result<Value<'static>, Fault> {
     let (left, right) = (arguments.date(0)?, arguments.date(1)?);
     let interval = Interval::from_name(arguments.text(2)?)?;
     let (from, to) = (left.civil(), right.civil());
@@ -425,7 +434,7 @@ fn date_diff<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
     i32::try_from(difference).map(Value::Int32).map_err(|_| Fault::Arithmetic)
 }
 
-fn date_part<'a>(arguments: &Arguments<'a>) -> Result<Value<'a>, Fault> {
+fn date_part(arguments: &Arguments<'_>) -> Result<Value<'static>, Fault> {
     let date = arguments.date(0)?;
     let Civil { year, month, day, ticks } = date.civil();
     let seconds = ticks / TICKS_PER_SECOND;
@@ -450,4 +459,3 @@ fn iso_week(date: DateTime) -> i64 {
     let thursday = date.day_number() - date.day_number().rem_euclid(7) + 3;
     (DateTime(thursday * TICKS_PER_DAY).day_of_year() - 1) / 7 + 1
 }
-

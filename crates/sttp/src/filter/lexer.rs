@@ -38,8 +38,8 @@ impl Token {
 
 /// Longest first, so that `===` is not `==` and `=`.
 const SYMBOLS: [&str; 28] = [
-    "===", "!==", "<=", ">=", "<>", "!=", "==", "&&", "||", "<<", ">>", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|",
-    "^", "~", "!", "(", ")", ",", ";",
+    "===", "!==", "<=", ">=", "<>", "!=", "==", "&&", "||", "<<", ">>", "=", "<", ">", "+", "-", "*", "/", "%", "&",
+    "|", "^", "~", "!", "(", ")", ",", ";",
 ];
 
 /// A token and the byte at which it starts.
@@ -64,9 +64,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, FilterError> {
 /// An error at a byte of a text.
 pub(super) fn fault_at(text: &str, at: usize, fault: Fault) -> FilterError {
     let before = text.char_indices().take_while(|&(index, _)| index < at);
-    let (line, column) = before.fold((1, 1), |(line, column), (_, character)| {
-        if character == '\n' { (line + 1, 1) } else { (line, column + 1) }
-    });
+    let (line, column) = before.fold(
+        (1, 1),
+        |(line, column), (_, character)| {
+            if character == '\n' { (line + 1, 1) } else { (line, column + 1) }
+        },
+    );
     FilterError { line, column, fault }
 }
 
@@ -128,7 +131,8 @@ fn guid(rest: &str) -> Option<(Uuid, usize)> {
     let (inner, braces) = rest.strip_prefix('{').map_or((rest, 0), |inner| (inner, 2));
     let bare = inner.get(..36)?;
     let closed = braces == 0 || inner.as_bytes().get(36) == Some(&b'}');
-    let ended = braces == 2 || !inner.as_bytes().get(36).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let ended =
+        braces == 2 || !inner.as_bytes().get(36).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let hyphens = bare.bytes().enumerate().all(|(place, byte)| match place {
         8 | 13 | 18 | 23 => byte == b'-',
         _ => byte.is_ascii_hexdigit(),
@@ -153,7 +157,7 @@ fn quoted(rest: &str, quote: char) -> Result<(String, usize), Fault> {
 }
 
 fn enclosed<'a>(rest: &'a str, close: char, expected: &'static str) -> Result<(&'a str, usize), Fault> {
-    let end = rest[1..].find(close).ok_or(Fault::Syntax { expected, found: "the end".to_owned() })?;
+    let end = rest[1..].find(close).ok_or_else(|| Fault::Syntax { expected, found: "the end".to_owned() })?;
     Ok((&rest[1..=end], end + 2))
 }
 

@@ -137,11 +137,8 @@ impl Filter {
         rows.sort_by(|&left, &right| {
             let by_column = columns.iter().map(|&(column, exact, descending)| {
                 let kind = ValueType::of_column(column.kind());
-                let order = ordered(
-                    &Value::of_cell(column.cell(left), kind),
-                    &Value::of_cell(column.cell(right), kind),
-                    exact,
-                );
+                let order =
+                    ordered(&Value::of_cell(column.cell(left), kind), &Value::of_cell(column.cell(right), kind), exact);
                 if descending { order.reverse() } else { order }
             });
             by_column.fold(Ordering::Equal, Ordering::then)
@@ -151,7 +148,12 @@ impl Filter {
     }
 
     /// Rows for which a condition is true, at most `top`; null is not true.
-    fn matching(&self, table: &DataTable, condition: &Expression, top: Option<usize>) -> Result<Vec<usize>, FilterError> {
+    fn matching(
+        &self,
+        table: &DataTable,
+        condition: &Expression,
+        top: Option<usize>,
+    ) -> Result<Vec<usize>, FilterError> {
         let locate = |(at, fault): Located| fault_at(&self.text, at, fault);
         let bound = bind(condition, Some(table)).map_err(locate)?;
         let top = top.unwrap_or(usize::MAX);

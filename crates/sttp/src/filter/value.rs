@@ -33,7 +33,9 @@ impl ValueType {
             ColumnType::DateTime => Self::DateTime,
             ColumnType::Single | ColumnType::Double => Self::Double,
             ColumnType::Decimal => Self::Decimal,
-            ColumnType::Int8 | ColumnType::Int16 | ColumnType::Int32 | ColumnType::UInt8 | ColumnType::UInt16 => Self::Int32,
+            ColumnType::Int8 | ColumnType::Int16 | ColumnType::Int32 | ColumnType::UInt8 | ColumnType::UInt16 => {
+                Self::Int32
+            }
             ColumnType::Int64 | ColumnType::UInt32 | ColumnType::UInt64 => Self::Int64,
         }
     }
