@@ -1,0 +1,256 @@
+use crate::packet::{FIXED_V3, write_head};
+use crate::{Block, PacketHeader, SignalType};
+
+/// When blocks of a signal go into packets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pace {
+    /// Each of its blocks is a packet. One signal has this.
+    Master,
+    /// `blocks` of it for every `packets` packets, the first included: packet n takes those from the ceiling of
+    /// `n * blocks / packets` on.
+    Scheduled {
+        /// Blocks of the signal.
+        blocks: u32,
+        /// Packets in which they lie.
+        packets: u32,
+    },
+    /// What there is goes into the next packets; a signal without a block is absent from the packet.
+    Buffered,
+}
+
+/// A signal that packets are built from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SourceSignal {
+    /// Its type.
+    pub signal: SignalType,
+    /// Channels.
+    pub channels: u16,
+    /// Samples per channel of a block.
+    pub blocksize: u16,
+    /// When it is sent.
+    pub pace: Pace,
+}
+
+impl SourceSignal {
+    fn samples(&self) -> usize {
+        self.channels as usize * self.blocksize as usize
+    }
+}
+
+/// Why signals or samples cannot become packets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two signals of one type.
+    #[error("two signals have the type of bit {0}")]
+    Duplicate(u8),
+    /// Not exactly one signal is the master.
+    #[error("{0} signals are masters, one has to be")]
+    Masters(usize),
+    /// A packet would be over the limit.
+    #[error("a packet of {bytes} bytes is over the limit of {limit}")]
+    Limit {
+        /// Bytes of a packet with a block of every signal.
+        bytes: usize,
+        /// Bytes at most.
+        limit: usize,
+    },
+    /// The samples are no whole number of blocks.
+    #[error("{samples} samples are no whole number of blocks of {block}")]
+    Samples {
+        /// Samples given.
+        samples: usize,
+        /// Samples of a block.
+        block: usize,
+    },
+    /// A signal without channels, samples or packets.
+    #[error("the signal of bit {0} has no channels, no samples or no schedule")]
+    Shape(u8),
+    /// No such signal.
+    #[error("there is no signal {0}")]
+    Signal(usize),
+    /// Blocks wait for a master that does not come.
+    #[error("{0} samples wait already")]
+    Waiting(usize),
+}
+
+#[derive(Debug)]
+struct Queue {
+    source: SourceSignal,
+    samples: Vec<f32>,
+    /// Samples at the front that are sent.
+    sent: usize,
+}
+
+impl Queue {
+    fn blocks(&self) -> usize {
+        (self.samples.len() - self.sent) / self.source.samples()
+    }
+}
+
+/// Builds version 3 packets from blocks of several signals. Blocks lie in ascending bits whatever the signals' order.
+#[derive(Debug)]
+pub struct PacketBuilder {
+    queues: Vec<Queue>,
+    /// Indices of `queues` in ascending bits.
+    order: Vec<usize>,
+    master: usize,
+    next_id: u64,
+    waiting_limit: usize,
+}
+
+impl PacketBuilder {
+    /// A builder whose first packet has the id `first_id`; `limit` are the bytes of a packet at most.
+    pub fn new(signals: &[SourceSignal], first_id: u64, limit: usize) -> Result<Self, BuildError> {
+        let masters: Vec<_> =
+            (0..).zip(signals).filter(|(_, signal)| signal.pace == Pace::Master).map(|(i, _)| i).collect();
+        let &[master] = masters.as_slice() else { return Err(BuildError::Masters(masters.len())) };
+        let mut order: Vec<usize> = (0..signals.len()).collect();
+        order.sort_by_key(|&index| signals.get(index).map(|source| source.signal));
+        let mut flags = 0_u32;
+        for source in signals {
+            let bit = source.signal.bit();
+            if flags & source.signal.mask() != 0 {
+                return Err(BuildError::Duplicate(bit));
+            }
+            flags |= source.signal.mask();
+            let scheduled = !matches!(source.pace, Pace::Scheduled { blocks, packets } if blocks == 0 || packets == 0);
+            if source.samples() == 0 || !scheduled {
+                return Err(BuildError::Shape(bit));
+            }
+        }
+        let samples: usize = signals.iter().map(SourceSignal::samples).sum();
+        let bytes = FIXED_V3 + 4 * signals.len() + 4 * samples;
+        if bytes > limit {
+            return Err(BuildError::Limit { bytes, limit });
+        }
+        let queues = signals.iter().map(|&source| Queue { source, samples: Vec::new(), sent: 0 }).collect();
+        Ok(Self { queues, order, master, next_id: first_id, waiting_limit: (limit / 4).max(1 << 20) })
+    }
+
+    /// Takes whole blocks of a signal, each channel after channel.
+    pub fn push(&mut self, signal: usize, samples: &[f32]) -> Result<(), BuildError> {
+        let limit = self.waiting_limit;
+        let queue = self.queues.get_mut(signal).ok_or(BuildError::Signal(signal))?;
+        let block = queue.source.samples();
+        if !samples.len().is_multiple_of(block) {
+            return Err(BuildError::Samples { samples: samples.len(), block });
+        }
+        let waiting = queue.samples.len() - queue.sent;
+        if waiting > 0 && waiting + samples.len() > limit {
+            return Err(BuildError::Waiting(waiting));
+        }
+        queue.samples.extend_from_slice(samples);
+        Ok(())
+    }
+
+    /// Packets that the master's blocks make.
+    pub fn packets(&self) -> usize {
+        self.queues.get(self.master).map_or(0, Queue::blocks)
+    }
+
+    /// Id of the next packet.
+    pub fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Bytes that all packets take at most.
+    pub fn byte_length(&self) -> usize {
+        let heads = self.packets() * (FIXED_V3 + 4 * self.queues.len());
+        heads + self.queues.iter().map(|queue| 4 * (queue.samples.len() - queue.sent)).sum::<usize>()
+    }
+
+    /// Appends a packet for each of the master's blocks; `timestamps` are their times (a missing one repeats the last).
+    ///
+    /// Buffered signals are spread evenly over the packets.
+    pub fn build(&mut self, timestamps: &[f64], out: &mut Vec<u8>) {
+        let packets = self.packets();
+        let waiting: Vec<usize> = self.queues.iter().map(Queue::blocks).collect();
+        let mut blocks = Vec::with_capacity(self.queues.len());
+        let mut parts = Vec::with_capacity(self.queues.len());
+        let mut timestamp = 0;
+        out.reserve(self.byte_length());
+        for packet in 0..packets {
+            timestamp = timestamps.get(packet).map_or(timestamp, |&time| time as u64);
+            blocks.clear();
+            parts.clear();
+            let (mut flags, mut samples) = (0_u32, 0);
+            for &index in &self.order {
+                let (Some(queue), Some(&waiting)) = (self.queues.get(index), waiting.get(index)) else { continue };
+                let source = &queue.source;
+                let due = match source.pace {
+                    Pace::Master => 1,
+                    Pace::Buffered => (packet + 1) * waiting / packets - packet * waiting / packets,
+                    Pace::Scheduled { blocks, packets } => due(self.next_id, blocks, packets),
+                };
+                let most = usize::from(u16::MAX / source.blocksize);
+                let count = due.min(queue.blocks()).min(most);
+                if count > 0 {
+                    flags |= source.signal.mask();
+                    let blocksize = source.blocksize * count as u16;
+                    blocks.push(Block { bit: source.signal.bit(), channels: source.channels, blocksize });
+                    parts.push((index, count));
+                    samples += count * source.samples();
+                }
+            }
+            let id = self.next_id;
+            let header =
+                PacketHeader { packet_id: id, connection_packet_number: id, timestamp, ..PacketHeader::default() };
+            write_head(out, &header, flags, &blocks, 4 * samples);
+            for &(index, count) in &parts {
+                if let Some(queue) = self.queues.get_mut(index) {
+                    queue.send(count, out);
+                }
+            }
+            self.next_id = id.wrapping_add(1);
+        }
+        for queue in &mut self.queues {
+            queue.samples.drain(..queue.sent);
+            queue.sent = 0;
+        }
+    }
+}
+
+impl Queue {
+    /// Appends `count` blocks as one.
+    fn send(&mut self, count: usize, out: &mut Vec<u8>) {
+        let all = count * self.source.samples();
+        let from = self.samples.get(self.sent..self.sent + all).unwrap_or(&[]);
+        self.sent += all;
+        if count == 1 || self.source.channels == 1 {
+            out.extend_from_slice(bytemuck::cast_slice(from));
+            return;
+        }
+        let size = usize::from(self.source.blocksize);
+        for channel in 0..usize::from(self.source.channels) {
+            for block in from.chunks_exact(self.source.samples()) {
+                let run = block.get(channel * size..(channel + 1) * size).unwrap_or(&[]);
+                out.extend_from_slice(bytemuck::cast_slice(run));
+            }
+        }
+    }
+}
+
+/// Blocks of a scheduled signal in packet `n`.
+fn due(n: u64, blocks: u32, packets: u32) -> usize {
+    let before = |n: u64| (u128::from(n) * u128::from(blocks)).div_ceil(u128::from(packets));
+    (before(n.saturating_add(1)) - before(n)) as usize
+}
+
+/// Subtracts `base` from every packet's id and counts the connection's packets by it: what one connection gets of the
+/// packets that the server numbers for all.
+pub fn renumber(packets: &mut [u8], base: u64) {
+    let mut rest = packets;
+    while let Some(size) = rest.get(1..5).and_then(|size| size.first_chunk()).map(|&size| u32::from_le_bytes(size)) {
+        let Some((packet, behind)) = rest.split_at_mut_checked(size as usize) else { return };
+        let Some(numbers) = packet.get_mut(9..25) else { return };
+        let (id, number) = numbers.split_at_mut(8);
+        let new = id.first_chunk().map_or(0, |&id| u64::from_le_bytes(id)).wrapping_sub(base).to_le_bytes();
+        id.copy_from_slice(&new);
+        number.copy_from_slice(&new);
+        rest = behind;
+    }
+}
+
+#[cfg(test)]
+mod tests;
