@@ -3,4 +3,5 @@
 mod cdtp;
 mod columns;
 mod guard;
+mod tia;
 mod wamp;

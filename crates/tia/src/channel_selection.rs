@@ -153,7 +153,9 @@ impl Decimator {
         };
         let mut taps: Vec<f64> = (0..length).map(tap).collect();
         let sum: f64 = taps.iter().sum();
-        taps.iter_mut().for_each(|tap| *tap /= sum);
+        for tap in &mut taps {
+            *tap /= sum;
+        }
         Self { history: vec![0.0; length], taps, at: 0, phase: 0, factor, primed: false }
     }
 

@@ -48,7 +48,7 @@ impl Default for FramerOptions {
 pub(crate) struct Head {
     pub(crate) header: PacketHeader,
     /// Bytes before the samples.
-    pub(crate) head_bytes: usize,
+    pub(crate) prefix: usize,
     /// Samples of all blocks.
     pub(crate) samples: usize,
     gathered: bool,
@@ -152,7 +152,7 @@ impl Framer {
     }
 
     /// Goes behind the datagram at `at`, whatever it holds.
-    pub(crate) fn skip_datagram(&mut self, chunk: &[u8], at: &mut usize) {
+    pub(crate) fn skip_datagram(chunk: &[u8], at: &mut usize) {
         let length =
             chunk.get(*at..).and_then(|rest| rest.first_chunk()).map_or(0, |&length| u16::from_le_bytes(length));
         *at = (*at + 2 + usize::from(length)).min(chunk.len());
@@ -246,8 +246,8 @@ impl Framer {
     #[inline]
     fn measure_v3(&mut self, bytes: &[u8]) -> Result<Measure, PacketError> {
         let Some(header) = read_header_v3(bytes, self.options.limit)? else { return Ok(Measure::Need(FIXED_V3)) };
-        let head_bytes = FIXED_V3 + 4 * header.flags.count_ones() as usize;
-        let Some(variable) = bytes.get(FIXED_V3..head_bytes) else { return Ok(Measure::Need(head_bytes)) };
+        let prefix = FIXED_V3 + 4 * header.flags.count_ones() as usize;
+        let Some(variable) = bytes.get(FIXED_V3..prefix) else { return Ok(Measure::Need(prefix)) };
         // A layout that repeats is not read again.
         if self.generation == 0 || header.flags != self.flags || variable != self.variable {
             let blocks = blocks_v3(header.flags, variable);
@@ -255,14 +255,14 @@ impl Framer {
             self.remember(header.flags, variable, blocks);
         }
         let samples = self.samples;
-        let size = head_bytes + 4 * samples;
+        let size = prefix + 4 * samples;
         if size != header.size as usize {
             return Err(PacketError::Layout { size: u64::from(header.size), layout: size as u64 });
         }
         if bytes.len() < size {
             return Ok(Measure::Need(size));
         }
-        Ok(Measure::Whole(Head { header, head_bytes, samples, gathered: false }))
+        Ok(Measure::Whole(Head { header, prefix, samples, gathered: false }))
     }
 
     fn measure_v2(&mut self, bytes: &[u8]) -> Result<Measure, PacketError> {
@@ -270,15 +270,15 @@ impl Framer {
             let flags = bytes.first_chunk().map_or(0, |&head| u32::from_le_bytes(head)) & 0x003F_FFFF;
             return Ok(Measure::Need(FIXED_V2 + 4 * flags.count_ones() as usize));
         };
-        let head_bytes = FIXED_V2 + 4 * blocks.len();
+        let prefix = FIXED_V2 + 4 * blocks.len();
         if bytes.len() < header.size as usize {
             return Ok(Measure::Need(header.size as usize));
         }
-        let variable = bytes.get(FIXED_V2..head_bytes).unwrap_or(&[]);
+        let variable = bytes.get(FIXED_V2..prefix).unwrap_or(&[]);
         if self.generation == 0 || header.flags != self.flags || variable != self.variable {
             self.remember(header.flags, variable, blocks);
         }
-        Ok(Measure::Whole(Head { header, head_bytes, samples: self.samples, gathered: false }))
+        Ok(Measure::Whole(Head { header, prefix, samples: self.samples, gathered: false }))
     }
 
     fn remember(&mut self, flags: u32, variable: &[u8], blocks: Vec<Block>) {

@@ -1,4 +1,4 @@
-//! TOBI interface A (TiA) 1.0: packets, control messages and meta info, both ways.
+//! TOBI interface A (`TiA`) 1.0: packets, control messages and meta info, both ways.
 //!
 //! The crate has no socket, no clock and no thread. The data connection is read by [`PacketDecoder`], which fills a
 //! [`PacketBlock`] with whole packets (samples as one array of 32-bit floats), or by [`MeasurementDecoder`], which

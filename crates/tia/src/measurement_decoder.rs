@@ -150,10 +150,10 @@ impl MeasurementDecoder {
                     return self.say(notice);
                 }
             }
-            if self.mapped != self.inspection.generation() {
-                if let Some(notice) = self.map() {
-                    return self.say(notice);
-                }
+            if self.mapped != self.inspection.generation()
+                && let Some(notice) = self.map()
+            {
+                return self.say(notice);
             }
             if !self.rows(&head, anchor, chunk, *at, block) {
                 return Status::Full;
@@ -175,7 +175,7 @@ impl MeasurementDecoder {
         block: &mut measurand_columns::Block<'_>,
     ) -> bool {
         let bytes = self.framer.bytes(head, chunk, at);
-        let mut samples = bytes.get(head.head_bytes..).unwrap_or(&[]);
+        let mut samples = bytes.get(head.prefix..).unwrap_or(&[]);
         if self.framer.options().order == SampleOrder::SampleMajor {
             self.scratch.resize(samples.len(), 0);
             copy_samples(SampleOrder::SampleMajor, self.inspection.blocks(), samples, &mut self.scratch);
@@ -234,7 +234,7 @@ impl MeasurementDecoder {
     fn fail(&mut self, error: PacketError, chunk: &[u8], at: &mut usize) -> Status {
         self.error = Some(error);
         if self.framer.options().datagrams {
-            self.framer.skip_datagram(chunk, at);
+            Framer::skip_datagram(chunk, at);
             return Status::Malformed;
         }
         self.lost = true;
@@ -266,15 +266,12 @@ impl Run {
         let samples = samples.get(4 * self.skip..4 * (self.skip + rows)).unwrap_or(&[]);
         let offsets = offsets.get(self.skip..self.skip + rows).unwrap_or(&[]);
         widen(samples, &mut block.value[start..end]);
-        match self.time {
-            Some(time) => {
-                let times = block.time[start..end].iter_mut().zip(offsets);
-                times.for_each(|(place, offset)| *place = time.saturating_add(*offset));
-            }
-            None => {
-                block.time[start..end].fill(TIME_UNKNOWN);
-                block.mark_unknown_time();
-            }
+        if let Some(time) = self.time {
+            let times = block.time[start..end].iter_mut().zip(offsets);
+            times.for_each(|(place, offset)| *place = time.saturating_add(*offset));
+        } else {
+            block.time[start..end].fill(TIME_UNKNOWN);
+            block.mark_unknown_time();
         }
         block.signal[start..end].fill(self.signal);
         block.flags[start..end].fill(0);

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use memchr::memchr;
 use memchr::memmem;
 
@@ -95,7 +97,7 @@ impl Message {
         text.push('\n');
         let content = self.content.as_deref().unwrap_or(&[]);
         if !content.is_empty() {
-            text.push_str(&format!("Content-Length:{}\n", content.len()));
+            let _ = writeln!(text, "Content-Length:{}", content.len());
         }
         text.push('\n');
         let mut bytes = text.into_bytes();
@@ -148,7 +150,7 @@ impl MessageReader {
     }
 
     /// The next whole message.
-    pub fn next(&mut self) -> Result<Option<Message>, MessageError> {
+    pub fn next_message(&mut self) -> Result<Option<Message>, MessageError> {
         if self.resynchronise && !self.find_start() {
             return Ok(None);
         }

@@ -53,10 +53,10 @@ impl Inspection {
         if self.checked {
             return Verdict::Take;
         }
-        if self.generation != framer.generation() {
-            if let Some(notice) = self.set_blocks(head.header.flags, framer) {
-                return Verdict::Say(notice);
-            }
+        if self.generation != framer.generation()
+            && let Some(notice) = self.set_blocks(head.header.flags, framer)
+        {
+            return Verdict::Say(notice);
         }
         self.checked = true;
         let id = head.header.packet_id;
@@ -176,7 +176,7 @@ impl PacketDecoder {
             }
             let blocks = self.inspection.blocks();
             let bytes = self.framer.bytes(&head, chunk, *at);
-            let samples = bytes.get(head.head_bytes..).unwrap_or(&[]);
+            let samples = bytes.get(head.prefix..).unwrap_or(&[]);
             let fill = |to: &mut [u8]| copy_samples(order, blocks, samples, to);
             if !block.push(&head.header, blocks, self.inspection.generation(), head.samples, fill) {
                 block.want(head.samples);
@@ -191,7 +191,7 @@ impl PacketDecoder {
     fn fail(&mut self, error: PacketError, chunk: &[u8], at: &mut usize) -> Status {
         self.error = Some(error);
         if self.framer.options().datagrams {
-            self.framer.skip_datagram(chunk, at);
+            Framer::skip_datagram(chunk, at);
             return Status::Malformed;
         }
         self.lost = true;

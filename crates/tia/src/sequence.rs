@@ -125,13 +125,13 @@ const fn bit(id: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Arrival::{Duplicate, Gap, Late, Next};
     use proptest::prelude::*;
 
     #[test]
     fn gaps_late_packets_and_duplicates() {
         let mut sequence = Sequence::default();
         let arrivals: Vec<_> = [5, 6, 9, 7, 7, 9, 10, 8, 6].into_iter().map(|id| sequence.take(id)).collect();
-        use Arrival::{Duplicate, Gap, Late, Next};
         let gap = Gap { first: 7, last: 8 };
         assert_eq!(arrivals, [Next, Next, gap, Late, Duplicate, Duplicate, Next, Late, Duplicate]);
     }

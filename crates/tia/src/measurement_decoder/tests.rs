@@ -48,7 +48,7 @@ fn decode(decoder: &mut MeasurementDecoder, chunks: &[&[u8]], capacity: u32) -> 
                 }
                 Status::Control => match decoder.take_notice().unwrap() {
                     Notice::Anchor { last, .. } => {
-                        decoder.set_anchor(1_000_000_i64.wrapping_sub((last as i64).wrapping_mul(1000)), 1000)
+                        decoder.set_anchor(1_000_000_i64.wrapping_sub((last as i64).wrapping_mul(1000)), 1000);
                     }
                     Notice::Signal { bit, channels, .. } => {
                         decoder.set_signal(SignalRows { bit, first: 100 * u32::from(bit), channels, rate: 1000.0 });
@@ -113,7 +113,7 @@ fn floats_come_back_bit_for_bit() {
         if !value.is_nan() {
             return (value as f32).to_bits();
         }
-        (bits >> 63) as u32 * 0x8000_0000 | 0x7F80_0000 | (bits >> 29) as u32 & 0x7F_FFFF
+        ((bits >> 63) as u32 * 0x8000_0000) | 0x7F80_0000 | ((bits >> 29) as u32 & 0x7F_FFFF)
     };
     assert_eq!(rows.iter().map(|row| narrow(row.1)).collect::<Vec<_>>(), specials);
 }

@@ -7,7 +7,7 @@ fn all(reader: &mut MessageReader, bytes: &[u8], size: usize) -> Result<Vec<Mess
     let mut messages = Vec::new();
     for chunk in bytes.chunks(size) {
         reader.push(chunk);
-        while let Some(message) = reader.next()? {
+        while let Some(message) = reader.next_message()? {
             messages.push(message);
         }
     }
@@ -79,7 +79,7 @@ fn malformed_messages() {
     assert_eq!(read(&format!("TiA 1.0\n{}", "x".repeat(5000))), Err(MessageError::LineLimit(4096)));
     let mut reader = MessageReader::new(MessageLimits::default());
     reader.push(b"TiA 1.0\n\xFF\n\n");
-    assert_eq!(reader.next(), Err(MessageError::Utf8));
+    assert_eq!(reader.next_message(), Err(MessageError::Utf8));
 }
 
 #[test]

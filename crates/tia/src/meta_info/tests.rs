@@ -7,8 +7,8 @@ fn of_session(session: &str) -> String {
     let path = format!("{}/../../__test__/vectors/tia/{session}/control.s2c.bin", env!("CARGO_MANIFEST_DIR"));
     let mut reader = MessageReader::new(MessageLimits::default());
     reader.push(&std::fs::read(path).unwrap());
-    reader.next().unwrap();
-    String::from_utf8(reader.next().unwrap().unwrap().content.unwrap()).unwrap()
+    reader.next_message().unwrap();
+    String::from_utf8(reader.next_message().unwrap().unwrap().content.unwrap()).unwrap()
 }
 
 #[test]
