@@ -6,10 +6,12 @@ import type { Endpoint, Listener, TlsOptions, Transport } from './transport.js'
 /** Connects over TLS; the server's certificate is verified unless `tls.verify` is false. */
 export function dialTls(endpoint: Endpoint & { readonly tls: TlsOptions }, signal?: AbortSignal): Promise<Transport> {
   const { host, port, tls } = endpoint
-  const options: ConnectionOptions = {
+  // @types/node leaves out `allowHalfOpen` here, which node:tls passes on to its socket.
+  const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     host,
     port,
     ...materials(tls),
+    allowHalfOpen: true,
     rejectUnauthorized: tls.verify ?? true,
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
   }
@@ -26,7 +28,9 @@ export function listenTls(
   const { tls } = endpoint
   const verify = tls.verify ?? false
   const options: ServerOptions = { ...materials(tls), requestCert: verify, rejectUnauthorized: verify }
-  const server = createServer({ ...options, noDelay: true }, (socket) => accept(new StreamTransport(socket)))
+  const server = createServer({ ...options, noDelay: true, allowHalfOpen: true }, (socket) =>
+    accept(new StreamTransport(socket)),
+  )
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   return listening(server, endpoint)
 }
