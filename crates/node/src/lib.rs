@@ -3,5 +3,6 @@
 mod cdtp;
 mod columns;
 mod guard;
+mod sttp_data_set;
 mod tia;
 mod wamp;

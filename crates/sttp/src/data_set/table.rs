@@ -311,6 +311,17 @@ impl DataTable {
         fits
     }
 
+    /// Appends a row of texts as XML would have them; columns without one are null. False where one is not of its
+    /// column's type (it is null then).
+    pub fn push_text_row(&mut self, texts: &[Option<&str>]) -> bool {
+        let mut fits = true;
+        for (column, text) in self.columns.iter_mut().zip(texts.iter().copied().chain(core::iter::repeat(None))) {
+            fits &= text.is_none_or(|text| column.push_text(text));
+        }
+        self.close_row();
+        fits
+    }
+
     /// A table of the same columns with only these rows.
     #[must_use]
     pub fn pick(&self, rows: &[usize]) -> Self {

@@ -1,0 +1,250 @@
+use measurand_sttp::data_set::{Cell, DataSet, DataSetError, DataSetLimits};
+use measurand_sttp::filter::{Filter, FilterError, Precedence, Selection, Value};
+use measurand_sttp::metadata;
+use napi::bindgen_prelude::{AsyncTask, BigInt, Buffer, Either, Either5, Null, Uint8Array, Uint32Array};
+use napi::{Env, Task};
+use napi_derive::napi;
+
+use crate::guard::{Code, Guarded, Result, error};
+
+/// A column's name and its type in XML schema (`guid` for a GUID).
+#[napi(object)]
+pub struct SttpColumn {
+    pub name: String,
+    pub kind: String,
+}
+
+/// A table's name, rows and columns.
+#[napi(object)]
+pub struct SttpTable {
+    pub name: String,
+    pub rows: u32,
+    pub columns: Vec<SttpColumn>,
+}
+
+/// A value with its type's name; null has a type too.
+#[napi(object)]
+pub struct SttpValue {
+    pub kind: String,
+    pub text: Option<String>,
+}
+
+/// Rows that a filter selects: for each its table's place and its row; and the signals that it names beyond them.
+#[napi(object)]
+pub struct SttpSelection {
+    pub tables: Uint32Array,
+    pub rows: Uint32Array,
+    pub signals: Buffer,
+}
+
+type CellValue = Either5<String, f64, bool, BigInt, Null>;
+
+/// A data set: tables of typed columns.
+#[napi]
+pub struct SttpDataSet {
+    set: Guarded<DataSet>,
+}
+
+/// Reads a data set off the main thread.
+pub struct ReadDataSet {
+    bytes: Uint8Array,
+    limit: u64,
+}
+
+impl Task for ReadDataSet {
+    type Output = DataSet;
+    type JsValue = SttpDataSet;
+
+    fn compute(&mut self) -> napi::Result<DataSet> {
+        read(&self.bytes, self.limit)
+            .map_err(|error| napi::Error::from_reason(format!("{}|{}", error.status.0, error.reason)))
+    }
+
+    fn resolve(&mut self, _: Env, set: DataSet) -> napi::Result<SttpDataSet> {
+        Ok(SttpDataSet { set: Guarded::new(set) })
+    }
+}
+
+#[napi]
+impl SttpDataSet {
+    /// Reads XML, plain or as gzip, of at most `limit` bytes uncompressed.
+    #[napi(factory, catch_unwind)]
+    pub fn from_xml(bytes: &[u8], limit: f64) -> Result<Self> {
+        Ok(Self { set: Guarded::new(read(bytes, limit as u64)?) })
+    }
+
+    /// The same in another thread. An error's message is `CODE|text`.
+    #[napi(catch_unwind, ts_return_type = "Promise<SttpDataSet>")]
+    pub fn read(bytes: Uint8Array, limit: f64) -> AsyncTask<ReadDataSet> {
+        AsyncTask::new(ReadDataSet { bytes, limit: limit as u64 })
+    }
+
+    /// The tables of STTP's metadata without rows.
+    #[napi(factory, catch_unwind)]
+    pub fn metadata() -> Self {
+        Self { set: Guarded::new(metadata::empty_metadata()) }
+    }
+
+    /// Its XML.
+    #[napi(catch_unwind)]
+    pub fn to_xml(&mut self) -> Result<Buffer> {
+        self.set.call(|set| {
+            let mut xml = Vec::new();
+            set.to_xml(&mut xml).map_err(|reason| error("ERR_STTP_DATA_SET_WRITE", reason))?;
+            Ok(xml.into())
+        })
+    }
+
+    /// Its tables.
+    #[napi(catch_unwind)]
+    pub fn tables(&mut self) -> Result<Vec<SttpTable>> {
+        self.set.call(|set| {
+            let tables = set.tables.iter().map(|table| SttpTable {
+                name: table.name.clone(),
+                rows: table.rows() as u32,
+                columns: (table.columns().iter())
+                    .map(|column| SttpColumn { name: column.name.clone(), kind: format!("{:?}", column.kind()) })
+                    .collect(),
+            });
+            Ok(tables.collect())
+        })
+    }
+
+    /// The values of a table's rows, one array a row, in the order of the table's columns: text (also of GUIDs, times and
+    /// decimals), numbers, 64-bit integers as bigint, null.
+    #[napi(catch_unwind, ts_return_type = "(string | number | boolean | bigint | null)[][]")]
+    pub fn rows(&mut self, table: String, rows: Uint32Array) -> Result<Vec<Vec<CellValue>>> {
+        self.set.call(|set| {
+            let table = set.table(&table).ok_or_else(|| unknown_table(&table))?;
+            let row = |&row: &u32| table.columns().iter().map(|column| cell_value(column.cell(row as usize))).collect();
+            Ok(rows.iter().map(row).collect())
+        })
+    }
+
+    /// Appends a row to a table, texts as XML would have them; `null` is no value. False where one is not of its type.
+    #[napi(catch_unwind)]
+    pub fn push_row(&mut self, table: String, cells: Vec<Either<String, Null>>) -> Result<bool> {
+        self.set.call(|set| {
+            let table = set.table_mut(&table).ok_or_else(|| unknown_table(&table))?;
+            let texts: Vec<Option<&str>> = (cells.iter())
+                .map(|cell| match cell {
+                    Either::A(text) => Some(text.as_str()),
+                    Either::B(_) => None,
+                })
+                .collect();
+            Ok(table.push_text_row(&texts))
+        })
+    }
+
+    /// Replaces ActiveMeasurements by the table derived from measurements, devices and phasors.
+    #[napi(catch_unwind)]
+    pub fn derive_active_measurements(&mut self) -> Result<()> {
+        self.set.call(|set| {
+            metadata::derive_active_measurements(set);
+            Ok(())
+        })
+    }
+
+    /// A data set of only the rows that a refresh's filters select, and of every row of tables that they do not name.
+    #[napi(catch_unwind)]
+    pub fn filtered(&mut self, filters: String, is_standard: bool) -> Result<SttpDataSet> {
+        self.set.call(|set| {
+            let kept = metadata::filtered_metadata(set, &filters, precedence(is_standard)).map_err(filter_error)?;
+            Ok(Self { set: Guarded::new(kept) })
+        })
+    }
+
+    /// What a filter selects; `primary` is the table of what stands alone in it.
+    #[napi(catch_unwind)]
+    pub fn select(&mut self, filter: String, primary: String, is_standard: bool) -> Result<SttpSelection> {
+        self.set.call(|set| {
+            let filter = Filter::parse(&filter, precedence(is_standard)).map_err(filter_error)?;
+            let (mut tables, mut rows, mut signals) = (Vec::new(), Vec::new(), Vec::new());
+            for selection in filter.select(set, &primary).map_err(filter_error)? {
+                match selection {
+                    Selection::Row(row) => {
+                        tables.push(row.table as u32);
+                        rows.push(row.row as u32);
+                    }
+                    Selection::Signal(id) => signals.extend_from_slice(id.as_bytes()),
+                }
+            }
+            Ok(SttpSelection { tables: tables.into(), rows: rows.into(), signals: signals.into() })
+        })
+    }
+
+    /// The ids of the signals that a filter selects, 16 bytes each, in its order.
+    #[napi(catch_unwind)]
+    pub fn signal_ids(&mut self, filter: String, primary: String, is_standard: bool) -> Result<Buffer> {
+        self.set.call(|set| {
+            let filter = Filter::parse(&filter, precedence(is_standard)).map_err(filter_error)?;
+            let ids = filter.signal_ids(set, &primary).map_err(filter_error)?;
+            Ok(ids.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>().into())
+        })
+    }
+
+    /// The value of an expression for a row of a table, or for none.
+    #[napi(catch_unwind)]
+    pub fn evaluate(
+        &mut self,
+        expression: String,
+        table: Option<String>,
+        row: u32,
+        is_standard: bool,
+    ) -> Result<SttpValue> {
+        self.set.call(|set| {
+            let filter = Filter::parse(&expression, precedence(is_standard)).map_err(filter_error)?;
+            let place = match &table {
+                Some(name) => Some((set.table(name).ok_or_else(|| unknown_table(name))?, row as usize)),
+                None => None,
+            };
+            let value = filter.evaluate(place).map_err(filter_error)?;
+            let text = if let Value::Null(_) = value { None } else { Some(value.to_string()) };
+            Ok(SttpValue { kind: value.kind().to_string(), text })
+        })
+    }
+}
+
+fn read(bytes: &[u8], limit: u64) -> Result<DataSet> {
+    let limits = DataSetLimits { bytes: limit, ..DataSetLimits::default() };
+    DataSet::from_bytes(bytes, &limits).map_err(|reason| {
+        let code = match reason {
+            DataSetError::Cell { .. } => "ERR_STTP_DATA_SET_CELL",
+            DataSetError::Limit { .. } => "ERR_STTP_DATA_SET_LIMIT",
+            DataSetError::Truncated => "ERR_STTP_DATA_SET_TRUNCATED",
+            _ => "ERR_STTP_DATA_SET_XML",
+        };
+        error(code, reason)
+    })
+}
+
+fn filter_error(reason: FilterError) -> napi::Error<Code> {
+    error("ERR_STTP_FILTER_EXPRESSION", reason)
+}
+
+fn unknown_table(name: &str) -> napi::Error<Code> {
+    error("ERR_STTP_DATA_SET_TABLE", format!("there is no table \"{name}\""))
+}
+
+const fn precedence(is_standard: bool) -> Precedence {
+    if is_standard { Precedence::Standard } else { Precedence::Compat }
+}
+
+fn cell_value(cell: Cell<'_>) -> CellValue {
+    match cell {
+        Cell::Null => Either5::E(Null),
+        Cell::String(value) => Either5::A(value.to_owned()),
+        Cell::Guid(value) => Either5::A(value.hyphenated().to_string()),
+        Cell::Boolean(value) => Either5::C(value),
+        Cell::DateTime(value) => Either5::A(value.to_string()),
+        Cell::Single(value) => Either5::B(value.into()),
+        Cell::Double(value) => Either5::B(value),
+        Cell::Decimal(value) => Either5::A(value.to_string()),
+        Cell::Integer(value) => {
+            i32::try_from(value).map_or_else(|_| Either5::D(value.into()), |value| Either5::B(value.into()))
+        }
+        Cell::Unsigned(value) => {
+            u32::try_from(value).map_or_else(|_| Either5::D(value.into()), |value| Either5::B(value.into()))
+        }
+    }
+}
