@@ -252,7 +252,7 @@ test('drop-oldest gives up the oldest waiting rows and goes on reading', async (
   const dropped: number[] = []
   const { delivery, intake, stats, pauses } = bench(2, 3, {
     policy: 'drop-oldest',
-    onDrop: (batch) => dropped.push(...batch.value),
+    onDrop: ({ batch }) => dropped.push(...batch.value),
   })
   const loop = delivery[Symbol.asyncIterator]()
   const first = loop.next()

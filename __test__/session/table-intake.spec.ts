@@ -19,7 +19,7 @@ function make(policy: Policy, queueBytes = 1 << 20, maxRows = 4) {
     source: 's',
     policy,
     queueBytes,
-    onDrop: (batch) => dropped.push(batch.length),
+    onDrop: ({ rows }) => dropped.push(rows),
   })
   const stats = new Stats()
   const pauses: string[] = []

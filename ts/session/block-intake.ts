@@ -195,11 +195,13 @@ function popCount(bits: number): number {
 
 class ReadyBlock implements Ready<MeasurementBatch> {
   readonly batch: MeasurementBatch
+  readonly rows: number
   readonly bytes: number
   readonly #ring: BlockRing
 
   constructor(block: Block, ring: BlockRing, signals: SignalTable, wire: 'f32' | undefined) {
     this.batch = new MeasurementBatch(block, signals, wire)
+    this.rows = block.count
     this.bytes = block.bytes.length
     this.#ring = ring
   }

@@ -8,6 +8,8 @@ import type { Policy } from './source.js'
 /** A batch that waits for the consumer. */
 export interface Ready<B extends Batch = Batch> {
   readonly batch: B
+  /** Its rows in the unit of the books: what was added to `received`. */
+  readonly rows: number
   /** Bytes of memory that wait with it. */
   readonly bytes: number
   /** Takes the memory back: nobody reads the batch any more. */
@@ -24,7 +26,7 @@ export interface Filler<B extends Batch = Batch> {
   seal(): Ready<B>
   /** There is room again: go on with what is held. */
   room(): void
-  /** Throws away what it has, for good; gives the rows that were in the open batch. */
+  /** Throws away what it has, for good; gives the rows of the open batch in the unit of the books. */
   discard(): number
 }
 
@@ -38,7 +40,7 @@ export interface DeliveryOptions<B extends Batch> {
   /** How long rows may gather in a batch that is not full, ms; 0 unless told. */
   readonly maxDelay?: number
   /** A batch was given up under `drop-oldest`. */
-  readonly onDrop?: (batch: B, bytes: number) => void
+  readonly onDrop?: (dropped: Ready<B>) => void
   /** A full queue has become empty: later drops are another loss. */
   readonly onRelief?: () => void
   /** Where the waiting bytes are counted. */
@@ -151,7 +153,7 @@ export class Delivery<B extends Batch = Batch> implements AsyncIterable<B> {
     const oldest = this.#shift()
     if (oldest === undefined) return false
     this.#hasDropped = true
-    this.#options.onDrop?.(oldest.batch, oldest.bytes)
+    this.#options.onDrop?.(oldest)
     oldest.release()
     return true
   }
@@ -183,7 +185,7 @@ export class Delivery<B extends Batch = Batch> implements AsyncIterable<B> {
   close(error?: Error): number {
     let rows = 0
     for (const ready of this.#queue.splice(0)) {
-      rows += ready.batch.length
+      rows += ready.rows
       ready.release()
     }
     for (const filler of this.#fillers.splice(0)) rows += filler.discard()

@@ -4,7 +4,7 @@ import { sessionError } from './error-codes.js'
 import type { System } from './errors.js'
 import { type Gap, isRecovered, Ledger } from './ledger.js'
 import { Stats } from './stats.js'
-import { type State, StatusStream } from './status.js'
+import { type State, type StatusEvent, StatusStream } from './status.js'
 import { systemNetwork } from './system-network.js'
 import type { Network } from './transport.js'
 
@@ -12,6 +12,8 @@ import type { Network } from './transport.js'
 export interface SessionOptions {
   /** The name in ledger, status and recordings; by default made from the system and the peer. */
   readonly name?: string
+  /** Hears every status event, the first ones too. */
+  readonly onStatus?: (event: StatusEvent) => void
   /** Ends the session when it aborts. */
   readonly signal?: AbortSignal
   /** Time; the machine's unless told. */
@@ -57,6 +59,7 @@ export abstract class Session implements AsyncDisposable {
     this.network = options.network ?? systemNetwork
     this.ledger = new Ledger(this.#name, this.clock)
     this.status = new StatusStream(this.#name, this.clock)
+    if (options.onStatus !== undefined) this.status.on(options.onStatus)
     this.signal = this.#ending.signal
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve

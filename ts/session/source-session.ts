@@ -1,5 +1,5 @@
 import { type Batch, MeasurementBatch, SignalTable, TIME_UNKNOWN } from '../batch/index.js'
-import { Delivery } from './delivery.js'
+import { Delivery, type Ready } from './delivery.js'
 import { sessionError } from './error-codes.js'
 import { Backoff, persist, type ReconnectOptions } from './reconnect.js'
 import { describeError, Session, type SessionOptions } from './session.js'
@@ -68,7 +68,7 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
       ...(options.queueBytes === undefined ? {} : { queueBytes: options.queueBytes }),
       ...(options.maxDelay === undefined ? {} : { maxDelay: options.maxDelay }),
       stats: this.stats,
-      onDrop: (batch, bytes) => this.#dropped(batch, bytes),
+      onDrop: (dropped) => this.#dropped(dropped),
       onRelief: () => {
         this.#drops = undefined
       },
@@ -91,6 +91,10 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
   protected abstract hangUp(): void
 
   abstract describe(): SourceDescription
+
+  countOf(batch: B): number {
+    return batch.length
+  }
 
   consume(call: (batch: B) => void | Promise<void>): Promise<void> {
     return this.delivery.consume(call).catch(async (error) => {
@@ -192,8 +196,8 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
   }
 
   /** Batches that are dropped one after the other are one loss. */
-  #dropped(batch: B, bytes: number): void {
-    const gap = { ...timesOf(batch), count: batch.length, bytes }
+  #dropped({ batch, rows, bytes }: Ready<B>): void {
+    const gap = { ...timesOf(batch), count: rows, bytes }
     if (this.#drops === undefined) this.#drops = this.lose({ cause: 'queue', ...gap })
     else this.loseMore(this.#drops, gap)
   }

@@ -37,6 +37,8 @@ export interface Source<B extends Batch = Batch> extends AsyncIterable<B>, Async
   readonly closed: Promise<Error | undefined>
   /** What the session table says of it. */
   describe(): SourceDescription
+  /** Rows of a batch in the unit of the books: all, except where some are made from others or frame a run. */
+  countOf(batch: B): number
   /** Gives every batch to a function; resolves at the end, rejects with what ended it. */
   consume(call: (batch: B) => void | Promise<void>): Promise<void>
   /** Ends it now. Rows that nobody has taken are not received. */

@@ -9,6 +9,8 @@ export interface TableIntakeOptions {
   readonly stats: Stats
   /** What is paused while there is no room. */
   readonly transport?: Pick<Transport, 'pause' | 'resume'>
+  /** Whether its rows are counted in the books; not so where they are made from counted ones. By default they are. */
+  readonly isCounted?: boolean
   /** Rows of a batch; 4,096 unless told. */
   readonly maxRows?: number
   /** Bytes of a batch; 1 MiB unless told. */
@@ -21,6 +23,7 @@ export class TableIntake implements Filler<TableBatch> {
   readonly #options: TableIntakeOptions
   readonly #maxRows: number
   readonly #maxBytes: number
+  readonly #unit: 0 | 1
   #isOfferScheduled = false
   #isPaused = false
 
@@ -29,6 +32,7 @@ export class TableIntake implements Filler<TableBatch> {
     this.#options = options
     this.#maxRows = options.maxRows ?? 4096
     this.#maxBytes = options.maxBytes ?? 1 << 20
+    this.#unit = options.isCounted === false ? 0 : 1
     options.delivery.attach(this)
   }
 
@@ -46,7 +50,7 @@ export class TableIntake implements Filler<TableBatch> {
    */
   push(row: Row): boolean {
     this.#builder.push(row)
-    this.#options.stats.received++
+    this.#options.stats.received += this.#unit
     if (this.#builder.length < this.#maxRows && this.#builder.byteLength < this.#maxBytes) {
       this.#scheduleOffer()
       return !this.#isPaused
@@ -59,7 +63,8 @@ export class TableIntake implements Filler<TableBatch> {
 
   seal(): Ready<TableBatch> {
     const bytes = this.#builder.byteLength
-    return { batch: this.#builder.finish(), bytes, release: () => {} }
+    const rows = this.#builder.length * this.#unit
+    return { batch: this.#builder.finish(), rows, bytes, release: () => {} }
   }
 
   room(): void {
@@ -79,7 +84,7 @@ export class TableIntake implements Filler<TableBatch> {
   }
 
   discard(): number {
-    const { rows } = this
+    const rows = this.rows * this.#unit
     this.#builder.finish()
     this.#isPaused = false
     return rows
