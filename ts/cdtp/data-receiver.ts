@@ -1,0 +1,511 @@
+import { type Clock, sleep, systemClock } from '../session/clock.js'
+import { Delivery } from '../session/delivery.js'
+import { tell } from '../session/diagnostics.js'
+import { sessionError } from '../session/error-codes.js'
+import { fromNative } from '../session/errors.js'
+import { Ledger } from '../session/ledger.js'
+import type { Policy } from '../session/source.js'
+import { Stats } from '../session/stats.js'
+import { StatusStream } from '../session/status.js'
+import { type CdtpFault, encodeRunMessage, encodeValue, Indexer } from './codec.js'
+import type { DataRecord } from './data-record.js'
+import { InvalidCDTPMessageType, RecvTimeoutError } from './errors.js'
+import { hostId } from './host-id.js'
+import type { Logger } from './logger.js'
+import { MessageIndex } from './message-index.js'
+import { MessageType, RecordBatch } from './record-batch.js'
+import { conditionName, RunCondition } from './run-condition.js'
+import { SenderRun } from './sender-run.js'
+import type { DiscoveredService } from './service.js'
+import { TransmitterState, type TransmitterStateSeq } from './transmitter-state.js'
+import type { Values } from './value.js'
+import { highWaterMark, isClosed, type Zmq, zeromq } from './zeromq.js'
+
+/** The part of a ZeroMQ socket that a receiver uses. */
+export interface PullSocket {
+  receive(): Promise<Uint8Array[]>
+  close(): void
+}
+
+/** What a receiver is made of: the seed's arguments by name, and options. All can be left out. */
+export interface DataReceiverOptions {
+  /** A ZeroMQ context; that of the package unless told. */
+  readonly context?: Zmq.Context
+  readonly logger?: Logger
+  readonly receiveBorCb?: (sender: string, userTags: Values, configuration: Values) => void | Promise<void>
+  readonly receiveDataCb?: (sender: string, record: DataRecord) => void | Promise<void>
+  readonly receiveEorCb?: (sender: string, userTags: Values, runMetadata: Values) => void | Promise<void>
+  /** Canonical names of the transmitters that are taken; null or left out: all. */
+  readonly dataTransmitters?: ReadonlySet<string> | null
+  /** The name in ledger and status; `cdtp` unless told. */
+  readonly name?: string
+  /** Whether a malformed message ends the run, as it does in the peers; it is put aside unless told. */
+  readonly malformedIsFatal?: boolean
+  /** Whether a sender may begin another run after its EOR, without `startReceiving` in between. */
+  readonly manyRuns?: boolean
+  /** Bytes of batches that may wait for the consumer; 16 MiB unless told. ZeroMQ's high-water mark follows it. */
+  readonly queueBytes?: number
+  readonly policy?: Policy
+  /** The longest message taken, bytes; 256 MiB unless told. */
+  readonly maxMessageBytes?: number
+  /** Records of a batch; a message with more gives several. 16,384 unless told. */
+  readonly maxRecords?: number
+  /** Blocks of a record; 65,536 unless told. */
+  readonly maxBlocks?: number
+  /** Takes the batches instead of callbacks or a loop. */
+  readonly delivery?: Delivery<RecordBatch>
+  readonly stats?: Stats
+  readonly ledger?: Ledger
+  readonly status?: StatusStream
+  readonly clock?: Clock
+}
+
+interface Connection {
+  readonly service: DiscoveredService
+  readonly socket: PullSocket
+  /** When the last message came, ms. */
+  lastMessage: number
+  isClosed: boolean
+  done: Promise<void>
+}
+
+const DRAIN_MS = 100
+
+/**
+ * Receives the runs of several transmitters.
+ *
+ * ```ts
+ * const receiver = new DataReceiver()
+ * receiver.startReceiving()
+ * await receiver.addSender({ hostUuid: hostId('Camera.front'), serviceId: Service.DATA, address: '127.0.0.1', port })
+ * for await (const batch of receiver) {
+ *   if (batch.kind === MessageType.EOR) break
+ *   for (const record of batch) use(record.sequenceNumber, record.tags, record.blocks)
+ * }
+ * await receiver.stopReceiving()
+ * ```
+ *
+ * Either the three callbacks or a loop takes the records, never both. What is missing, doubled or late is in
+ * `receiver.ledger`, with the exact numbers.
+ */
+export class DataReceiver implements AsyncIterable<RecordBatch> {
+  readonly stats: Stats
+  readonly ledger: Ledger
+  readonly status: StatusStream
+  /** Seconds that `stopReceiving` waits for missing EORs. */
+  eorTimeout = 10
+  /** The run that batches belong to; empty unless somebody knows it. */
+  run = ''
+  readonly #options: DataReceiverOptions
+  readonly #clock: Clock
+  readonly #delivery: Delivery<RecordBatch>
+  readonly #indexes: MessageIndex[] = []
+  #dataTransmitters: ReadonlySet<string> | null
+  readonly #connections = new Map<string, Connection>()
+  readonly #runs = new Map<string, SenderRun>()
+  #bytesReceived = 0
+  #running = false
+  #exception: Error | undefined
+  #room: { promise: Promise<void>; resolve: () => void } | undefined
+  #isDegraded = false
+
+  constructor(options: DataReceiverOptions = {}) {
+    const name = options.name ?? 'cdtp'
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#dataTransmitters = options.dataTransmitters ?? null
+    this.stats = options.stats ?? new Stats()
+    this.ledger = options.ledger ?? new Ledger(name, this.#clock)
+    this.status = options.status ?? new StatusStream(name, this.#clock)
+    this.#delivery = options.delivery ?? this.#newDelivery(name)
+    this.#delivery.attach(this.#filler())
+    if (options.receiveBorCb || options.receiveDataCb || options.receiveEorCb) this.#callBack()
+  }
+
+  /** Canonical names of the transmitters that are taken; null: all. */
+  get dataTransmitters(): ReadonlySet<string> | null {
+    return this.#dataTransmitters
+  }
+
+  set dataTransmitters(names: ReadonlySet<string> | null) {
+    this.#dataTransmitters = names
+  }
+
+  /** Bytes of blocks that came in this run. */
+  get bytesReceived(): bigint {
+    return BigInt(this.#bytesReceived)
+  }
+
+  /** Whether it is receiving; also while it has to be stopped because of an error. */
+  get running(): boolean {
+    return this.#running
+  }
+
+  /** What is known of each transmitter, by canonical name. */
+  get transmitterStates(): ReadonlyMap<string, TransmitterStateSeq> {
+    return new Map(Array.from(this.#runs, ([sender, run]) => [sender, run.stateSeq]))
+  }
+
+  /** Begins a run: states and counters start anew. */
+  startReceiving(): void {
+    if (this.#running) return
+    this.#runs.clear()
+    for (const name of this.#dataTransmitters ?? []) this.#runs.set(name, this.#newRun(name))
+    this.#bytesReceived = 0
+    this.#exception = undefined
+    this.#isDegraded = false
+    this.#running = true
+  }
+
+  /** Connects to a transmitter, unless it is not one of those to be taken or is connected already. */
+  async addSender(service: DiscoveredService): Promise<void> {
+    if (!this.#running || !this.#takes(service.hostUuid)) return
+    const known = this.#connections.get(service.hostUuid)
+    if (known !== undefined) {
+      if (known.service.port === service.port && known.service.address === service.address) return
+      this.removeSender(known.service)
+    }
+    const { Pull } = await zeromq()
+    if (!this.#running || this.#connections.has(service.hostUuid)) return
+    const queueBytes = this.#options.queueBytes ?? 16 << 20
+    const socket = new Pull({
+      receiveHighWaterMark: highWaterMark(queueBytes, 131_072),
+      linger: 0,
+      maxMessageSize: this.#options.maxMessageBytes ?? 256 << 20,
+      ...(this.#options.context === undefined ? {} : { context: this.#options.context }),
+    })
+    socket.connect(`tcp://${service.address}:${service.port}`)
+    this.addSocket(service, socket)
+  }
+
+  /** Receives from a socket that is connected already. */
+  addSocket(service: DiscoveredService, socket: PullSocket): void {
+    const connection: Connection = {
+      service,
+      socket,
+      lastMessage: this.#clock.elapsed(),
+      isClosed: false,
+      done: Promise.resolve(),
+    }
+    this.#connections.set(service.hostUuid, connection)
+    connection.done = this.#receive(connection)
+    this.status.emit('peer-joined', { address: service.address, port: service.port })
+  }
+
+  /** Closes the connection to a transmitter. */
+  removeSender(service: DiscoveredService): void {
+    const connection = this.#connections.get(service.hostUuid)
+    if (connection === undefined) return
+    this.#connections.delete(service.hostUuid)
+    connection.isClosed = true
+    connection.socket.close()
+    this.status.emit('peer-left', { address: service.address, port: service.port })
+  }
+
+  /** A member of the constellation was lost: the runs that end from now on are DEGRADED. */
+  markDegraded(): void {
+    this.#isDegraded = true
+  }
+
+  /**
+   * Ends the run: waits until nothing comes any more, then up to `eorTimeout` for the EORs. For those that are missing
+   * it gives a substitute and rejects with a {@link RecvTimeoutError}.
+   */
+  async stopReceiving(): Promise<void> {
+    if (!this.#running) return
+    try {
+      while (this.#exception === undefined && this.#quietFor() < DRAIN_MS) await sleep(this.#clock, DRAIN_MS / 4)
+      const end = this.#clock.elapsed() + this.eorTimeout * 1000
+      while (this.#exception === undefined && this.#open().length > 0 && this.#clock.elapsed() < end) {
+        await sleep(this.#clock, 10)
+      }
+      this.checkException()
+      const missing = this.#open()
+      for (const run of missing) await this.#substituteEor(run)
+      if (missing.length > 0) {
+        const names = missing.map((run) => `'${run.sender}'`).join(', ')
+        throw new RecvTimeoutError(`EOR messages from [${names}]`, this.eorTimeout)
+      }
+    } finally {
+      await this.abortReceiving()
+    }
+  }
+
+  /** Ends the run at once, without substitutes. */
+  async abortReceiving(): Promise<void> {
+    const connections = [...this.#connections.values()]
+    for (const { service } of connections) this.removeSender(service)
+    this.#running = false
+    this.#room?.resolve()
+    await Promise.all(connections.map(({ done }) => done))
+  }
+
+  /** Throws what ended the receiving: a malformed message where that is fatal, an order error, a callback's error. */
+  checkException(): void {
+    if (this.#exception !== undefined) throw this.#exception
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<RecordBatch, undefined> {
+    return this.#delivery[Symbol.asyncIterator]()
+  }
+
+  /** Gives every batch to a function. */
+  consume(call: (batch: RecordBatch) => void | Promise<void>): Promise<void> {
+    return this.#delivery.consume(call)
+  }
+
+  /** Ends it for good: a loop over it ends when it has what there is. */
+  async close(): Promise<void> {
+    await this.abortReceiving()
+    this.#delivery.end(this.#exception)
+    this.status.end()
+  }
+
+  #newDelivery(name: string): Delivery<RecordBatch> {
+    const { policy, queueBytes } = this.#options
+    return new Delivery<RecordBatch>({
+      source: name,
+      clock: this.#clock,
+      stats: this.stats,
+      ...(policy === undefined ? {} : { policy }),
+      ...(queueBytes === undefined ? {} : { queueBytes }),
+      onDrop: (batch, bytes) => {
+        const [firstSeq, lastSeq] = [batch.sequences[0] as bigint, batch.sequences[batch.length - 1] as bigint]
+        this.ledger.add({ cause: 'queue', source: batch.sender, firstSeq, lastSeq, count: batch.length, bytes })
+        this.stats.dropped += batch.length
+      },
+      onOverflow: (error) => this.#fail(error),
+    })
+  }
+
+  /** Batches are handed over whole: there is never an open one, only receivers that wait for room. */
+  #filler(): Parameters<Delivery<RecordBatch>['attach']>[0] {
+    const isHolding = (): boolean => this.#room !== undefined
+    const goOn = (): void => {
+      while (this.#delivery.isFull) if (!this.#delivery.makeRoom()) return
+      this.#room?.resolve()
+      this.#room = undefined
+    }
+    return {
+      rows: 0,
+      get isHolding() {
+        return isHolding()
+      },
+      seal: () => {
+        throw sessionError('ERR_SESSION_BLOCK_BYTES', 'a receiver has no open batch')
+      },
+      room: goOn,
+      discard: () => {
+        this.#room?.resolve()
+        this.#room = undefined
+        return 0
+      },
+    }
+  }
+
+  #callBack(): void {
+    const { receiveBorCb, receiveDataCb, receiveEorCb } = this.#options
+    this.#delivery
+      .consume(async (batch) => {
+        if (batch.kind === MessageType.BOR) await receiveBorCb?.(batch.sender, batch.userTags, batch.configuration)
+        else if (batch.kind === MessageType.EOR) await receiveEorCb?.(batch.sender, batch.userTags, batch.runMetadata)
+        else if (receiveDataCb !== undefined) {
+          for (const record of batch) {
+            const pending = receiveDataCb(batch.sender, record)
+            if (pending !== undefined) await pending
+          }
+        }
+      })
+      .catch((error: Error) => this.#fail(error))
+  }
+
+  #takes(hostUuid: string): boolean {
+    if (this.#dataTransmitters === null) return true
+    for (const name of this.#dataTransmitters) if (hostId(name) === hostUuid) return true
+    return false
+  }
+
+  #newRun(sender: string): SenderRun {
+    return new SenderRun(sender, { ledger: this.ledger, stats: this.stats, status: this.status })
+  }
+
+  /** ms since the last message of any connection. */
+  #quietFor(): number {
+    if (this.#delivery.queuedBytes > 0) return 0
+    let quiet = Number.POSITIVE_INFINITY
+    for (const { lastMessage } of this.#connections.values()) {
+      quiet = Math.min(quiet, this.#clock.elapsed() - lastMessage)
+    }
+    return quiet
+  }
+
+  /** Runs that have begun and not ended. */
+  #open(): SenderRun[] {
+    return [...this.#runs.values()].filter((run) => run.state === TransmitterState.BOR_RECEIVED)
+  }
+
+  async #receive(connection: Connection): Promise<void> {
+    const indexer = new Indexer(this.#options.maxMessageBytes ?? 256 << 20)
+    try {
+      while (!connection.isClosed && this.#exception === undefined) {
+        const frames = await connection.socket.receive()
+        connection.lastMessage = this.#clock.elapsed()
+        const pending = this.#take(frames, indexer)
+        if (pending !== undefined) await pending
+      }
+    } catch (error) {
+      if (!connection.isClosed && !isClosed(error)) this.#fail(error as Error)
+    }
+  }
+
+  /** Takes a message; gives a promise where the consumer has to come first. */
+  #take(frames: Uint8Array[], indexer: Indexer): Promise<void> | undefined {
+    const message = frames[0] as Uint8Array
+    this.stats.messagesIn++
+    for (const frame of frames) this.stats.bytesIn += frame.length
+    if (frames.length !== 1) {
+      const length = frames.reduce((sum, frame) => sum + frame.length, 0)
+      this.#malformed({ code: 'ERR_CDTP_MESSAGE_FRAMES', reason: `${frames.length} frames`, offset: 0 }, length)
+      return undefined
+    }
+    const index = this.#takeIndex()
+    const status = indexer.index(message, index.bytes)
+    if (status === 3) {
+      this.#indexes.push(index)
+      this.#malformed(indexer.takeError() as CdtpFault, message.length)
+      return undefined
+    }
+    const pending = this.#handle(message, index)
+    return status === 0 ? pending : this.#takeRest(message, indexer, pending)
+  }
+
+  /** A message with more records than an index takes. */
+  async #takeRest(message: Uint8Array, indexer: Indexer, pending: Promise<void> | undefined): Promise<void> {
+    await pending
+    for (let status = 1; status === 1; ) {
+      const index = this.#takeIndex()
+      status = indexer.index(message, index.bytes)
+      await this.#handle(message, index)
+    }
+  }
+
+  #takeIndex(): MessageIndex {
+    return (
+      this.#indexes.pop() ?? new MessageIndex(this.#options.maxRecords ?? 16_384, this.#options.maxBlocks ?? 65_536)
+    )
+  }
+
+  #malformed({ code, reason, offset }: CdtpFault, length: number): void {
+    tell('malformed', () => ({ source: this.#options.name ?? 'cdtp', code, offset, length }))
+    this.status.emit('malformed', { code, reason, offset, length })
+    this.#options.logger?.log('WARNING', `put aside a message of ${length} bytes: ${reason}`)
+    this.ledger.add({ cause: 'decoder', bytes: length })
+    if (this.#options.malformedIsFatal) this.#fail(sessionErrorOf(code, reason, offset))
+  }
+
+  #handle(message: Uint8Array, index: MessageIndex): Promise<void> | undefined {
+    const start = index.senderOffset
+    const sender = Buffer.from(message.buffer, message.byteOffset + start, index.senderLength).toString('utf8')
+    const kind = index.kind as MessageType
+    if (kind === MessageType.DATA) {
+      this.#bytesReceived += index.payloadBytes
+      const run = this.#runs.get(sender)
+      if (run?.state !== TransmitterState.BOR_RECEIVED) {
+        this.stats.received += index.records
+        this.stats.failed += index.records
+        throw new InvalidCDTPMessageType('DATA', `did not receive BOR from ${sender}`)
+      }
+      this.stats.received += index.records
+      run.observe(index)
+      return index.records === 0 ? this.#release(index) : this.#deliver(kind, sender, run.condition, message, index)
+    }
+    if (index.trailing > 0) this.status.emit('trailing', { bytes: index.trailing })
+    return kind === MessageType.BOR ? this.#begin(sender, message, index) : this.#end(sender, message, index)
+  }
+
+  #begin(sender: string, message: Uint8Array, index: MessageIndex): Promise<void> | undefined {
+    const known = this.#runs.get(sender)
+    if (known !== undefined && known.state !== TransmitterState.NOT_CONNECTED) {
+      if (!this.#options.manyRuns) throw new InvalidCDTPMessageType('BOR', `already received BOR from ${sender}`)
+      if (known.state === TransmitterState.BOR_RECEIVED) return this.#beginAfterLoss(known, sender, message, index)
+    }
+    const run = this.#newRun(sender)
+    run.begin()
+    this.#runs.set(sender, run)
+    return this.#deliver(MessageType.BOR, sender, RunCondition.GOOD, message, index)
+  }
+
+  /** A transmitter began anew without an end: the run before it was cut off. */
+  async #beginAfterLoss(cut: SenderRun, sender: string, message: Uint8Array, index: MessageIndex): Promise<void> {
+    await this.#substituteEor(cut)
+    await this.#begin(sender, message, index)
+  }
+
+  #end(sender: string, message: Uint8Array, index: MessageIndex): Promise<void> | undefined {
+    const run = this.#runs.get(sender)
+    if (run?.state !== TransmitterState.BOR_RECEIVED) {
+      throw new InvalidCDTPMessageType('EOR', `did not receive BOR from ${sender}`)
+    }
+    const arrived = new RecordBatch(MessageType.EOR, sender, this.run, 0n, 0, message, index)
+    const metadata = arrived.runMetadata
+    const condition = run.end(metadata, this.#isDegraded)
+    if (condition === undefined) return this.#deliver(MessageType.EOR, sender, run.condition, message, index)
+    const changed = { ...metadata, condition_code: condition, condition: conditionName(condition) }
+    this.#indexes.push(index)
+    return this.#deliverEor(sender, condition, arrived.tagsBytes(0), changed)
+  }
+
+  #substituteEor(run: SenderRun): Promise<void> | undefined {
+    const condition = run.abort(this.#isDegraded)
+    const metadata = { condition_code: condition, condition: conditionName(condition) }
+    this.status.emit('aborted', { sender: run.sender, condition: metadata.condition })
+    return this.#deliverEor(run.sender, condition, Uint8Array.of(0x80), metadata)
+  }
+
+  /** Gives an EOR that is not the one of the wire. */
+  #deliverEor(sender: string, condition: number, userTags: Uint8Array, metadata: Values): Promise<void> | undefined {
+    const message = encodeRunMessage(sender, MessageType.EOR, userTags, encodeValue(metadata, false))
+    const index = this.#takeIndex()
+    new Indexer(message.length).index(message, index.bytes)
+    return this.#deliver(MessageType.EOR, sender, condition, message, index)
+  }
+
+  #deliver(
+    kind: MessageType,
+    sender: string,
+    condition: number,
+    message: Uint8Array,
+    index: MessageIndex,
+  ): Promise<void> | undefined {
+    const batch = new RecordBatch(kind, sender, this.run, this.#clock.now(), condition, message, index)
+    const isRoom = this.#delivery.push({ batch, bytes: message.length, release: () => this.#release(index) })
+    if (isRoom || !this.#delivery.isFull) return undefined
+    this.#delivery.scheduleRoom()
+    if (this.#room === undefined) {
+      let resolve = (): void => {}
+      const promise = new Promise<void>((done) => {
+        resolve = done
+      })
+      this.#room = { promise, resolve }
+    }
+    return this.#room.promise
+  }
+
+  #release(index: MessageIndex): undefined {
+    this.#indexes.push(index)
+    return undefined
+  }
+
+  #fail(error: Error): void {
+    if (this.#exception !== undefined) return
+    this.#exception = error
+    this.#options.logger?.log('CRITICAL', error.message)
+    this.status.emit('failed', { message: error.message })
+    if (this.#options.delivery === undefined && this.#options.receiveBorCb === undefined) this.#delivery.end(error)
+    this.#room?.resolve()
+  }
+}
+
+function sessionErrorOf(code: string, reason: string, offset: number): Error {
+  return fromNative(Object.assign(new Error(reason), { code }), 'cdtp', offset)
+}

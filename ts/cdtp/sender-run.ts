@@ -1,0 +1,110 @@
+import type { Ledger } from '../session/ledger.js'
+import type { Stats } from '../session/stats.js'
+import type { StatusStream } from '../session/status.js'
+import { SequenceAccount } from './codec.js'
+import type { MessageIndex } from './message-index.js'
+import { RunCondition } from './run-condition.js'
+import { TransmitterState, type TransmitterStateSeq } from './transmitter-state.js'
+import type { Values } from './value.js'
+
+const LATE = 2
+const DUPLICATE = 1
+
+interface Books {
+  readonly ledger: Ledger
+  readonly stats: Stats
+  readonly status: StatusStream
+}
+
+/** What a receiver keeps of one transmitter's run: where it is, and exactly what is missing, doubled or late. */
+export class SenderRun {
+  readonly sender: string
+  state: TransmitterState = TransmitterState.NOT_CONNECTED
+  /** How the run went, as far as that is known. */
+  condition: RunCondition = RunCondition.GOOD
+  readonly #account = new SequenceAccount()
+  readonly #books: Books
+  /** Ledger records of this run's gaps. */
+  readonly #gaps: { readonly id: number; readonly first: bigint; readonly last: bigint }[] = []
+
+  constructor(sender: string, books: Books) {
+    this.sender = sender
+    this.#books = books
+  }
+
+  get stateSeq(): TransmitterStateSeq {
+    return { state: this.state, seq: this.#account.highest, missed: this.#account.missing }
+  }
+
+  /** Its BOR came. */
+  begin(): void {
+    this.state = TransmitterState.BOR_RECEIVED
+  }
+
+  /** Some of its records came. */
+  observe(index: MessageIndex): void {
+    if (this.#account.observe(index.bytes)) this.#enter()
+  }
+
+  /**
+   * Its EOR came. Gives the condition where it is another than the metadata say, so that they have to be changed.
+   */
+  end(metadata: Values, isDegraded: boolean): RunCondition | undefined {
+    this.state = TransmitterState.EOR_RECEIVED
+    const last = metadata['data_records']
+    const isCounted = (typeof last === 'number' && last >= 0) || typeof last === 'bigint'
+    if (isCounted && this.#account.close(BigInt(last))) this.#enter()
+    // Fewer than were received is a sender that counts otherwise: the peers call that incomplete as well.
+    const differs = isCounted && BigInt(last) !== this.#account.highest
+    const said = metadata['condition_code']
+    this.condition = typeof said === 'number' || typeof said === 'bigint' ? Number(said) : RunCondition.GOOD
+    const own = this.#own(isDegraded) | (differs ? RunCondition.INCOMPLETE : 0)
+    const sum = this.condition | own
+    const isChanged = sum !== this.condition
+    this.condition = sum
+    return isChanged ? sum : undefined
+  }
+
+  /** It ends without an EOR; gives the condition of the substitute. */
+  abort(isDegraded: boolean): RunCondition {
+    this.state = TransmitterState.EOR_RECEIVED
+    this.condition = RunCondition.ABORTED | this.#own(isDegraded)
+    return this.condition
+  }
+
+  #own(isDegraded: boolean): RunCondition {
+    const incomplete = this.#account.missing > 0n ? RunCondition.INCOMPLETE : 0
+    return incomplete | (isDegraded ? RunCondition.DEGRADED : 0)
+  }
+
+  /** Enters what did not come as the next into the books. */
+  #enter(): void {
+    for (let some = this.#account.takeAnomalies(); some.length > 0; some = this.#account.takeAnomalies()) {
+      for (const { kind, first, last } of some) this.#enterOne(kind, first, last)
+    }
+  }
+
+  #enterOne(kind: number, first: bigint, last: bigint): void {
+    const { ledger, stats, status } = this.#books
+    const count = Number(last - first + 1n)
+    const detail = { sender: this.sender, first, last }
+    if (kind === DUPLICATE) {
+      stats.duplicate += count
+      status.emit('duplicate', detail)
+      return
+    }
+    if (kind === LATE) {
+      stats.recovered += count
+      for (const gap of this.#gaps) {
+        const [from, to] = [first > gap.first ? first : gap.first, last < gap.last ? last : gap.last]
+        if (from <= to) ledger.recover(gap.id, Number(to - from + 1n))
+      }
+      status.emit('late', detail)
+      return
+    }
+    stats.lost += count
+    const id = ledger.add({ source: this.sender, cause: 'wire', firstSeq: first, lastSeq: last, count })
+    this.#gaps.push({ id, first, last })
+    status.emit('lost', { id, ...detail })
+  }
+}
