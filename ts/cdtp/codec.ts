@@ -1,10 +1,9 @@
 // The only file of this room that touches the addon.
-import * as native from '../native/index.js'
+
 import type { CdtpAnomaly, CdtpBeacon, CdtpFault, ChpHeartbeat, CmdpMessage, CscpMessage } from '../native/index.js'
+import * as native from '../native/index.js'
 import { fromNative } from '../session/errors.js'
 import { cdtpError } from './error-codes.js'
-
-export type { CdtpAnomaly, CdtpBeacon, CdtpFault, ChpHeartbeat, CmdpMessage, CscpMessage }
 
 export {
   CdtpExtension as Extension,
@@ -13,6 +12,7 @@ export {
   CdtpSequenceAccount as SequenceAccount,
   CdtpTimestamp as Timestamp,
 } from '../native/index.js'
+export type { CdtpAnomaly, CdtpBeacon, CdtpFault, ChpHeartbeat, CmdpMessage, CscpMessage }
 
 type Timestamp = native.CdtpTimestamp
 

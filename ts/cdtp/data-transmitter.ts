@@ -106,11 +106,13 @@ export class DataTransmitter {
   #bytesTransmitted = 0
   #state: TransmitterState = TransmitterState.NOT_CONNECTED
   #isSending = false
+  /** Cleared in the same turn in which the queue was seen empty, so that no message is left behind. */
+  #isPumping = false
   #pump: Promise<void> | undefined
   #room: { promise: Promise<void>; resolve: () => void } | undefined
   #timer: Timer | undefined
   #exception: SendTimeoutError | Error | undefined
-  #own: { socket: Zmq.Push; stop: () => void } | undefined
+  #own: Zmq.Push | undefined
 
   constructor(options: DataTransmitterOptions) {
     this.name = options.name
@@ -134,13 +136,14 @@ export class DataTransmitter {
     await socket.bind(options.endpoint)
     const transmitter = new DataTransmitter({ ...options, socket })
     transmitter.payloadThreshold = threshold
-    transmitter.#own = { socket, stop: transmitter.#watchPeers(socket) }
+    transmitter.#watchPeers(socket)
+    transmitter.#own = socket
     return transmitter
   }
 
   /** The port of a transmitter made by {@link bind}. */
   get port(): number {
-    return this.#own === undefined ? 0 : portOf(this.#own.socket)
+    return this.#own === undefined ? 0 : portOf(this.#own)
   }
 
   get state(): TransmitterState {
@@ -194,7 +197,7 @@ export class DataTransmitter {
     this.#timer?.cancel()
     this.#timer = undefined
     this.#flush()
-    while (this.#pump !== undefined) await this.#pump
+    while (this.#isPumping) await this.#pump
     this.#isSending = false
   }
 
@@ -248,9 +251,7 @@ export class DataTransmitter {
     this.#timer?.cancel()
     this.#timer = undefined
     this.status.end()
-    if (this.#own === undefined) return
-    this.#own.stop()
-    this.#own.socket.close()
+    this.#own?.close()
     this.#own = undefined
   }
 
@@ -273,17 +274,17 @@ export class DataTransmitter {
   #enqueue(message: DataMessage): void {
     this.#queue.push(message)
     this.#queuedBytes += message.bytes.length
-    this.#pump ??= this.#send().finally(() => {
-      this.#pump = undefined
-    })
+    if (!this.#isPumping) this.#pump = this.#send()
   }
 
   /** Gives ZeroMQ one message after the other. */
   async #send(): Promise<void> {
+    this.#isPumping = true
     for (let message = this.#queue[0]; message !== undefined; message = this.#queue[0]) {
       try {
         await this.#socket.send(message.bytes)
       } catch (error) {
+        this.#isPumping = false
         this.#failed(isTimeout(error) ? new SendTimeoutError('DATA message', this.dataTimeout) : (error as Error))
         return
       }
@@ -297,6 +298,7 @@ export class DataTransmitter {
       this.stats.queuedBytes = this.#queuedBytes
       if (this.#room !== undefined && this.canSendRecord()) this.#makeRoom()
     }
+    this.#isPumping = false
   }
 
   /** What waits is lost; the ledger says which records. */
@@ -334,11 +336,17 @@ export class DataTransmitter {
     this.#room = undefined
   }
 
-  async #sendRunMessage(kind: MessageType, userTags: Values, run: Values, timeout: number, flags: number): Promise<void> {
+  async #sendRunMessage(
+    kind: MessageType,
+    userTags: Values,
+    run: Values,
+    timeout: number,
+    flags: number,
+  ): Promise<void> {
     const what = kind === MessageType.BOR ? 'BOR' : 'EOR'
     const encode = (map: Values): Uint8Array => encodeValue(map, this.#portable)
     const message = encodeRunMessage(this.name, kind, encode(userTags), encode(run))
-    while (this.#pump !== undefined) await this.#pump
+    while (this.#isPumping) await this.#pump
     this.#socket.sendTimeout = flags & DONTWAIT ? 0 : timeoutMs(timeout)
     try {
       await this.#socket.send(message)
@@ -353,7 +361,7 @@ export class DataTransmitter {
   }
 
   /** PUSH deals messages out in turn: a second receiver takes every other message from the first. */
-  #watchPeers(socket: Zmq.Push): () => void {
+  #watchPeers(socket: Zmq.Push): void {
     let peers = 0
     socket.events.on('handshake', () => {
       this.status.emit('peer-joined', { peers: ++peers })
@@ -365,8 +373,5 @@ export class DataTransmitter {
     socket.events.on('disconnect', () => {
       this.status.emit('peer-left', { peers: --peers })
     })
-    return () => {
-      socket.events.close()
-    }
   }
 }

@@ -13,8 +13,14 @@ export const cdtpError = defineErrors('cdtp', {
   ERR_CDTP_MESSAGE_LENGTH: ['limit', 'A message is longer than `maxMessageBytes`, or no beacon of 42 bytes.'],
   ERR_CDTP_MESSAGE_ORDER: ['protocol', 'A BOR, DATA or EOR message came in a state that does not allow it.'],
   ERR_CDTP_MESSAGE_TRUNCATED: ['malformed', 'A message ends inside a value.'],
-  ERR_CDTP_NAME_SYNTAX: ['usage', 'A name has other characters than letters, digits and `_`, or a run id others than those and `-`.'],
-  ERR_CDTP_NUMBER_UNKNOWN: ['malformed', 'A message type, service, level, verb or state that the protocol does not have.'],
+  ERR_CDTP_NAME_SYNTAX: [
+    'usage',
+    'A name has other characters than letters, digits and `_`, or a run id others than those and `-`.',
+  ],
+  ERR_CDTP_NUMBER_UNKNOWN: [
+    'malformed',
+    'A message type, service, level, verb or state that the protocol does not have.',
+  ],
   ERR_CDTP_PORT_IN_USE: ['transport', 'The port for a service is taken; 0 lets the system choose.'],
   ERR_CDTP_PROTOCOL_RETIRED: ['malformed', 'The sender speaks CDTP1, which constellationdaq 1.0.2 retired. Update it.'],
   ERR_CDTP_PROTOCOL_UNKNOWN: ['malformed', 'The message is of another protocol.'],
@@ -28,7 +34,10 @@ export const cdtpError = defineErrors('cdtp', {
   ERR_CDTP_STRING_UTF8: ['malformed', 'A string is not UTF-8.'],
   ERR_CDTP_TRANSITION_FAILED: ['protocol', 'A satellite went to another state than the one it was sent to.'],
   ERR_CDTP_VALUE_DEPTH: ['limit', 'Values are nested deeper than 32.'],
-  ERR_CDTP_VALUE_PORTABLE: ['usage', 'The C++ framework does not read this value; `portable: false` writes it all the same.'],
+  ERR_CDTP_VALUE_PORTABLE: [
+    'usage',
+    'The C++ framework does not read this value; `portable: false` writes it all the same.',
+  ],
   ERR_CDTP_VALUE_TYPE: ['malformed', 'A value of another type stands where one is due.'],
   ERR_CDTP_VALUE_UNSUPPORTED: ['usage', 'The value has no MessagePack form.'],
 })

@@ -84,7 +84,11 @@ export class RecordBatch implements Batch {
   blocks(record: number): Uint8Array[] {
     const { blockEnd, blockOffset, blockLength } = this.#index
     const views: Uint8Array[] = []
-    for (let block = record === 0 ? 0 : (blockEnd[record - 1] as number); block < (blockEnd[record] as number); block++) {
+    for (
+      let block = record === 0 ? 0 : (blockEnd[record - 1] as number);
+      block < (blockEnd[record] as number);
+      block++
+    ) {
       const start = blockOffset[block] as number
       views.push(this.message.subarray(start, start + (blockLength[block] as number)))
     }
@@ -149,7 +153,8 @@ export class RecordBatch implements Batch {
     const columns: ArrowColumn[] = []
     for (const field of TABLES.record) {
       const place = field.name === 'begin_ps' ? 1 : field.name === 'end_ps' ? 2 : 0
-      if (place > 0) optional(columns, field, times.subarray(8 * place * length, 8 * (place + 1) * length), known, place)
+      if (place > 0)
+        optional(columns, field, times.subarray(8 * place * length, 8 * (place + 1) * length), known, place)
       else columns.push(column(field, data[field.name] as Uint8Array[], index.blocks))
     }
     return columns

@@ -51,12 +51,11 @@ export class SenderRun {
    */
   end(metadata: Values, isDegraded: boolean): RunCondition | undefined {
     this.state = TransmitterState.EOR_RECEIVED
-    const last = metadata['data_records']
+    const { data_records: last, condition_code: said } = metadata
     const isCounted = (typeof last === 'number' && last >= 0) || typeof last === 'bigint'
     if (isCounted && this.#account.close(BigInt(last))) this.#enter()
     // Fewer than were received is a sender that counts otherwise: the peers call that incomplete as well.
     const differs = isCounted && BigInt(last) !== this.#account.highest
-    const said = metadata['condition_code']
     this.condition = typeof said === 'number' || typeof said === 'bigint' ? Number(said) : RunCondition.GOOD
     const own = this.#own(isDegraded) | (differs ? RunCondition.INCOMPLETE : 0)
     const sum = this.condition | own

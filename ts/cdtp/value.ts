@@ -1,5 +1,5 @@
 import type { Clock } from '../session/clock.js'
-import { decodeValue, encodeValue, Extension, Float, Timestamp } from './codec.js'
+import { decodeValue, Extension, encodeValue, Float, Timestamp } from './codec.js'
 
 export { Extension, Float, Timestamp }
 
