@@ -105,7 +105,9 @@ for (const scenario of SCENARIOS) {
       ...(scenario.doubleBor ? ['--double-bor'] : []),
     ])
     await receive(t, scenario, port)
-    t.is(await tx.ended, 0, tx.output)
+    // After two BORs nobody takes its records: it would wait for its time-out.
+    if (scenario.doubleBor) await tx.kill()
+    else t.is(await tx.ended, 0, tx.output)
   })
 }
 
