@@ -1,0 +1,3 @@
+// What every system shares: batches, sessions, errors.
+export * from './batch/index.js'
+export * from './session/index.js'
