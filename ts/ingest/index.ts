@@ -1,0 +1,5 @@
+export { ingestError } from './error-codes.js'
+export type { OptionEntry, OptionTable } from './option-table.js'
+export { type PipelineOptions, type PipelineResult, pipeline } from './pipeline.js'
+export { SourceUrl } from './url.js'
+export { loadSystem, openSource, SCHEMES, type SourceModule } from './url-table.js'

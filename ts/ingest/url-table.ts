@@ -1,0 +1,35 @@
+import type { Source, SourceOptions } from '../session/index.js'
+import { ingestError } from './error-codes.js'
+import type { OptionTable } from './option-table.js'
+import { SourceUrl } from './url.js'
+
+/** What `source.ts` of a system exports. */
+export interface SourceModule {
+  /** The options that its URLs have beside the host, the port and the path. */
+  readonly sourceOptions: OptionTable
+  /** Makes the source and connects it. */
+  openSource(url: SourceUrl, options: SourceOptions): Promise<Source>
+}
+
+/** Schemes and the systems behind them: a system adds its line. Nothing is loaded before it is asked for. */
+const SYSTEMS: Readonly<Record<string, () => Promise<SourceModule>>> = {}
+
+/** The schemes that there are. */
+export const SCHEMES: readonly string[] = Object.keys(SYSTEMS)
+
+/** Loads the system of a scheme. */
+export async function loadSystem(scheme: string): Promise<SourceModule> {
+  const load = Object.hasOwn(SYSTEMS, scheme) ? SYSTEMS[scheme] : undefined
+  if (load === undefined) {
+    throw ingestError('ERR_INGEST_URL_SCHEME', `no system has the scheme ${scheme}; there are ${SCHEMES.join(', ')}`)
+  }
+  return load()
+}
+
+/** Opens the source of a URL: connected, and named after the URL unless told otherwise. */
+export async function openSource(url: SourceUrl | string, options: SourceOptions = {}): Promise<Source> {
+  const parsed = typeof url === 'string' ? new SourceUrl(url) : url
+  const system = await loadSystem(parsed.scheme)
+  parsed.check(system.sourceOptions)
+  return system.openSource(parsed, { name: parsed.name, ...options })
+}
