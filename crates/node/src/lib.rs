@@ -1,8 +1,8 @@
 //! The addon: napi attributes and conversions, one file per pure crate. Its only logic is [`guard`].
 
-mod cdtp;
 mod columns;
 mod guard;
+mod store;
 mod sttp_data_set;
 mod tia;
 mod wamp;
