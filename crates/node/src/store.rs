@@ -52,8 +52,10 @@ pub struct StoreTail {
     pub offset: f64,
     /// Bytes behind that.
     pub bytes: f64,
-    /// Why they are no batch.
+    /// Why they are no batch: `cut`, `zeros`, `behind` or `malformed`.
     pub fault: Option<String>,
+    /// The same in words.
+    pub reason: Option<String>,
 }
 
 /// Consecutive sequence numbers.
@@ -367,13 +369,15 @@ fn settle<T>(env: Env, output: Result<T>) -> napi::Result<T> {
 
 impl From<Tail> for StoreTail {
     fn from(tail: Tail) -> Self {
-        let fault = tail.fault.map(|fault| match fault {
-            TailFault::Cut => "the last batch was cut off".to_owned(),
-            TailFault::Zeros => "the file ends with zeros that no writer wrote".to_owned(),
-            TailFault::Behind => "bytes follow the end of the stream".to_owned(),
-            TailFault::Malformed(reason) => reason.to_owned(),
-        });
-        Self { closed: tail.closed, offset: tail.offset as f64, bytes: tail.bytes as f64, fault }
+        let (fault, reason) = match tail.fault {
+            None => (None, None),
+            Some(TailFault::Cut) => (Some("cut"), Some("the last batch was cut off")),
+            Some(TailFault::Zeros) => (Some("zeros"), Some("the file ends with zeros that no writer wrote")),
+            Some(TailFault::Behind) => (Some("behind"), Some("bytes follow the end of the stream")),
+            Some(TailFault::Malformed(reason)) => (Some("malformed"), Some(reason)),
+        };
+        let (fault, reason) = (fault.map(str::to_owned), reason.map(str::to_owned));
+        Self { closed: tail.closed, offset: tail.offset as f64, bytes: tail.bytes as f64, fault, reason }
     }
 }
 

@@ -98,7 +98,7 @@ impl Replay {
 fn add_raw_time(rows: &mut [u64], raw: &ArrayRef, time: Option<&ArrayRef>) {
     let seed = seed("raw_time");
     let time = time.filter(|time| matches!(time.data_type(), DataType::Timestamp(..)));
-    let times = time.map(|time| time.as_primitive::<TimestampNanosecondType>());
+    let times = time.map(AsArray::as_primitive::<TimestampNanosecondType>);
     for ((row, &raw_time), at) in rows.iter_mut().zip(raw.as_primitive::<UInt64Type>().values()).zip(0..) {
         let time = times.map_or(TIME_UNKNOWN, |times| if times.is_null(at) { TIME_UNKNOWN } else { times.value(at) });
         let follows = time != TIME_UNKNOWN

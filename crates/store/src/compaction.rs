@@ -1,4 +1,5 @@
 use std::io::{self, Read, Seek, Write};
+use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
@@ -72,7 +73,7 @@ pub fn compact<R: Read + Seek, W: Write + Send>(
 ) -> Result<Compacted, CompactError> {
     let mut segment = SegmentReader::open(source, options.limits)?;
     let properties = properties(segment.fields(), options);
-    let schema = segment.schema().clone();
+    let schema = Arc::clone(segment.schema());
     let mut writer = ArrowWriter::try_new(target, schema, Some(properties)).map_err(CompactError::Write)?;
     let mut checksum = Checksum::default();
     for batch in segment.by_ref() {

@@ -29,7 +29,10 @@ impl Selection {
     pub(crate) fn apply(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
         let mut wanted: Option<BooleanBuffer> = None;
         let mut and = |next: BooleanBuffer| {
-            wanted = Some(wanted.take().map_or(next.clone(), |wanted| &wanted & &next));
+            wanted = Some(match wanted.take() {
+                Some(wanted) => &wanted & &next,
+                None => next,
+            });
         };
         let time =
             batch.column_by_name("time").and_then(|time| time.as_any().downcast_ref::<TimestampNanosecondArray>());

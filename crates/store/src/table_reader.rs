@@ -172,13 +172,15 @@ impl<R: Read + Seek + Send + 'static> TableReader<R> {
             let Some(batch) = &self.pending else {
                 return Ok(Progress::End);
             };
-            let Some(numbers) = Numbers::of(batch) else {
+            let run = Run::at(batch, self.taken);
+            let Some(numbers) = Numbers::of(batch, &run) else {
                 return Ok(Progress::Columns);
             };
-            if block.room() == 0 {
+            // Rows of a block have the same columns.
+            if block.room() == 0 || (!block.is_empty() && block.present() != numbers.present()) {
                 return Ok(Progress::Full);
             }
-            let rows = block.room().min(batch.num_rows() - self.taken);
+            let rows = block.room().min(run.end - self.taken);
             numbers.append(block, self.taken, rows)?;
             self.taken += rows;
             if self.taken == batch.num_rows() {
@@ -187,10 +189,21 @@ impl<R: Read + Seek + Send + 'static> TableReader<R> {
         }
     }
 
-    /// The next batch whole, or what is left of it; `None` at the end.
+    /// The next rows that have the same columns; `None` at the end.
     pub fn take_columns(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         self.fetch()?;
-        Ok(self.pending.take().map(|batch| batch.slice(self.taken, batch.num_rows() - self.taken)))
+        let Some(batch) = &self.pending else {
+            return Ok(None);
+        };
+        let run = Run::at(batch, self.taken);
+        let rows = batch.slice(self.taken, run.end - self.taken);
+        let kept: Vec<_> = (0..batch.num_columns()).filter(|at| !run.missing.contains(at)).collect();
+        let rows = rows.project(&kept)?;
+        self.taken = run.end;
+        if self.taken == batch.num_rows() {
+            self.pending = None;
+        }
+        Ok(Some(rows))
     }
 
     /// Makes the next batch with selected rows pending, unless one is or there is none.
@@ -210,6 +223,38 @@ impl<R: Read + Seek + Send + 'static> TableReader<R> {
     }
 }
 
+/// Optional columns of measurements: where a row lacks them, it is as if they were not there.
+const OPTIONAL: [&str; 6] = ["seq", "idx", "rx", "raw_time", "text", "raw"];
+
+/// Rows of a batch that lack the same optional columns.
+struct Run {
+    /// Behind its last row.
+    end: usize,
+    /// Positions of the columns that its rows lack.
+    missing: Vec<usize>,
+}
+
+impl Run {
+    /// The run that starts with a row; other tables and batches whose columns are all there are one run.
+    fn at(batch: &RecordBatch, from: usize) -> Self {
+        let mut run = Self { end: batch.num_rows(), missing: Vec::new() };
+        if batch.column_by_name("signal").is_none() {
+            return run;
+        }
+        for (at, (field, column)) in batch.schema_ref().fields().iter().zip(batch.columns()).enumerate() {
+            if column.null_count() == 0 || !OPTIONAL.contains(&field.name().as_str()) {
+                continue;
+            }
+            let is_null = column.is_null(from);
+            run.end = (from..run.end).find(|&row| column.is_null(row) != is_null).unwrap_or(run.end);
+            if is_null {
+                run.missing.push(at);
+            }
+        }
+        run
+    }
+}
+
 /// The columns of a batch of measurements that a block can hold.
 struct Numbers<'a> {
     time: &'a ArrayRef,
@@ -223,22 +268,23 @@ struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    /// `None` where a row has text, raw bytes or no value, or the batch is of another table.
-    fn of(batch: &'a RecordBatch) -> Option<Self> {
+    /// `None` where rows of the run have text, raw bytes or no value, or the batch is of another table.
+    fn of(batch: &'a RecordBatch, run: &Run) -> Option<Self> {
         let known = ["time", "value", "signal", "flags", "seq", "idx", "rx", "raw_time"];
-        let schema = batch.schema_ref();
-        if schema.fields().iter().any(|field| !known.contains(&field.name().as_str())) {
+        let fields = batch.schema_ref().fields();
+        let is_missing = |at: usize| run.missing.contains(&at);
+        if fields.iter().enumerate().any(|(at, field)| !is_missing(at) && !known.contains(&field.name().as_str())) {
             return None;
         }
         let column = |name: &str, kind: FieldType| {
             let column = batch.column_by_name(name)?;
             (*column.data_type() == kind.to_arrow()).then_some(column)
         };
-        // A missing column and one with nulls are told apart: only the first can be left out.
         let full = |name, kind| column(name, kind).filter(|column| column.null_count() == 0);
-        let optional = |name, kind| match batch.column_by_name(name) {
-            None => Some(None),
-            Some(_) => full(name, kind).map(Some),
+        // A column that is not there is told apart from one of another type: only the first can be left out.
+        let optional = |name, kind| match fields.find(name) {
+            Some((at, _)) if !is_missing(at) => column(name, kind).map(Some),
+            _ => Some(None),
         };
         Some(Self {
             time: column("time", FieldType::Timestamp)?,
@@ -253,29 +299,26 @@ impl<'a> Numbers<'a> {
         })
     }
 
+    /// The optional columns that rows have.
+    fn present(&self) -> Columns {
+        let bit = |is_there, column| if is_there { column } else { Columns::NONE };
+        bit(self.seq.is_some(), Columns::SEQ)
+            | bit(self.idx.is_some(), Columns::IDX)
+            | bit(self.rx.is_some(), Columns::RX)
+            | bit(self.raw_time.is_some(), Columns::RAW_TIME)
+    }
+
     fn append(&self, block: &mut Block<'_>, from: usize, rows: usize) -> Result<(), ReadError> {
-        let room = |column, name| {
-            if block.columns().contains(column) { Ok(()) } else { Err(ReadError::BlockColumn(name)) }
-        };
-        let (at, source) = (block.len()..block.len() + rows, from..from + rows);
-        let mut present = Columns::NONE;
-        if self.seq.is_some() {
-            room(Columns::SEQ, "seq")?;
-            present |= Columns::SEQ;
-        }
-        if self.idx.is_some() {
-            room(Columns::IDX, "idx")?;
-            present |= Columns::IDX;
-        }
-        if self.rx.is_some() {
-            room(Columns::RX, "rx")?;
-            present |= Columns::RX;
-        }
-        if self.raw_time.is_some() {
-            room(Columns::RAW_TIME, "raw_time")?;
-            present |= Columns::RAW_TIME;
+        let present = self.present();
+        let columns =
+            [(Columns::SEQ, "seq"), (Columns::IDX, "idx"), (Columns::RX, "rx"), (Columns::RAW_TIME, "raw_time")];
+        if let Some((_, name)) =
+            columns.iter().find(|(bit, _)| present.contains(*bit) && !block.columns().contains(*bit))
+        {
+            return Err(ReadError::BlockColumn(name));
         }
         block.mark_present(present);
+        let (at, source) = (block.len()..block.len() + rows, from..from + rows);
         let time = self.time.as_primitive::<TimestampNanosecondType>();
         block.time[at.clone()].copy_from_slice(&time.values()[source.clone()]);
         if time.null_count() > 0 {

@@ -43,7 +43,7 @@ fn measurements(rows: &[Row]) -> RecordBatch {
     batch_of(
         &measurement_fields(),
         vec![
-            Arc::new(TimestampNanosecondArray::from_iter(rows.iter().map(|row| row.0))),
+            Arc::new(rows.iter().map(|row| row.0).collect::<TimestampNanosecondArray>()),
             Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.1))),
             Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.2))),
             Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.3))),
@@ -293,6 +293,35 @@ fn text_and_missing_values_come_as_columns_between_blocks() {
     Block::format(bytes, layout).unwrap();
     let refused = reader.read(&mut Block::open(bytes).unwrap());
     assert!(matches!(refused, Err(ReadError::BlockColumn("raw_time"))));
+}
+
+#[test]
+fn rows_that_lack_an_optional_column_stay_numbers() {
+    let mut fields = measurement_fields();
+    fields.push(field("text", FieldType::Utf8, true));
+    let rows: Vec<Row> = (0..6).map(|n| (Some(n), n as f64, 0, 0, 0)).collect();
+    let mut columns = measurements(&rows).columns().to_vec();
+    columns[4] = Arc::new(UInt64Array::from(vec![None, None, Some(7), Some(8), None, None]));
+    columns.push(Arc::new(StringArray::from(vec![None, None, None, None, Some("five"), None])));
+    let bytes = segment(&fields, &[batch_of(&fields, columns)]);
+    let mut reader = TableReader::open(Cursor::new(bytes), SegmentLimits::default(), Selection::default()).unwrap();
+    let layout = Layout { capacity: 64, columns: Columns::REQUIRED | Columns::RAW_TIME };
+    let mut memory = vec![0_u64; layout.byte_length() / 8];
+    let mut seen = Vec::new();
+    loop {
+        let bytes = bytemuck::cast_slice_mut(&mut memory);
+        Block::format(bytes, layout).unwrap();
+        let mut block = Block::open(bytes).unwrap();
+        let progress = reader.read(&mut block).unwrap();
+        seen.push((progress, block.len(), block.raw_time().to_vec()));
+        match progress {
+            Progress::Full => {}
+            Progress::Columns => assert_eq!(reader.take_columns().unwrap().unwrap().num_rows(), 1),
+            Progress::End => break,
+        }
+    }
+    let expected = [(Progress::Full, 2, vec![]), (Progress::Columns, 2, vec![7, 8]), (Progress::End, 1, vec![])];
+    assert_eq!(seen, expected);
 }
 
 #[test]

@@ -1,0 +1,6 @@
+export { storeError } from './error-codes.js'
+export { Recording } from './recording.js'
+export { FORMAT, type RecordingFile, readRecordingFile, type SourceEntry } from './recording-file.js'
+export type { CutFile, Recovery } from './recovery.js'
+export { DEFAULT_ROTATION, parseRotation, type Rotation } from './rotation.js'
+export { StoreSink, type StoreSinkOptions } from './sink.js'

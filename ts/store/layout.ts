@@ -1,0 +1,86 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { onFile } from './error-codes.js'
+
+/** Tables whose rows are written as they come, in numbered files. */
+export const STREAM_TABLES = ['measurement', 'record', 'event'] as const
+
+/** Tables that say something of a source, one file each. */
+export const STATE_TABLES = ['signal', 'loss', 'session'] as const
+
+export type StateTable = (typeof STATE_TABLES)[number]
+
+/** A file of a table in a recording. */
+export interface TableFile {
+  readonly table: (typeof STREAM_TABLES)[number]
+  /** Where it is. */
+  readonly path: string
+  readonly number: number
+  /** Whether it is a segment; else it is a Parquet file. */
+  readonly isSegment: boolean
+  /** The directory of a run, for records. */
+  readonly run?: string
+}
+
+const NUMBERED = /^(\d{6,})\.(arrows|parquet)$/
+
+/** The name of a numbered file. */
+export function fileName(number: number, extension: 'arrows' | 'parquet'): string {
+  return `${String(number).padStart(6, '0')}.${extension}`
+}
+
+/** A name as a directory: characters that a file system or a shell could take amiss become `-`. */
+export function directoryName(name: string): string {
+  const plain = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '')
+  return plain.slice(0, 120) || 'source'
+}
+
+/** A name that none of the taken ones is, by `-2`, `-3`, ... if need be. */
+export function uniqueName(name: string, taken: Iterable<string>): string {
+  const names = new Set(Array.from(taken, (other) => other.toLowerCase()))
+  let unique = name
+  for (let number = 2; names.has(unique.toLowerCase()); number++) unique = `${name}-${number}`
+  return unique
+}
+
+/** The names in a directory; none where it is not there. */
+export async function namesIn(path: string): Promise<string[]> {
+  return onFile('read', path, () =>
+    readdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    }),
+  )
+}
+
+/**
+ * The files with the rows of a source, in the order in which they were written. Where a segment and its Parquet file
+ * are both there (its writer ended between the two), the Parquet file is whole and counts.
+ */
+export async function tableFiles(source: string): Promise<TableFile[]> {
+  const files: TableFile[] = []
+  for (const table of STREAM_TABLES) {
+    const directory = join(source, table)
+    if (table !== 'record') {
+      files.push(...(await numbered(directory, { table })))
+      continue
+    }
+    const runs: TableFile[][] = []
+    for (const run of (await namesIn(directory)).sort()) {
+      runs.push(await numbered(join(directory, run), { table, run }))
+    }
+    files.push(...runs.flat())
+  }
+  return files
+}
+
+async function numbered(directory: string, common: Pick<TableFile, 'table' | 'run'>): Promise<TableFile[]> {
+  const byNumber = new Map<number, TableFile>()
+  for (const name of (await namesIn(directory)).sort()) {
+    const [, digits, extension] = NUMBERED.exec(name) ?? []
+    if (digits === undefined) continue
+    const number = Number(digits)
+    byNumber.set(number, { ...common, path: join(directory, name), number, isSegment: extension === 'arrows' })
+  }
+  return [...byNumber.values()].sort((a, b) => a.number - b.number)
+}
