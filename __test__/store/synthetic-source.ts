@@ -1,4 +1,4 @@
-import { Block, COLUMN, MeasurementBatch, SignalTable, TIME_UNKNOWN } from '../../ts/batch/index.js'
+import { type Batch, Block, COLUMN, MeasurementBatch, SignalTable, TIME_UNKNOWN } from '../../ts/batch/index.js'
 import {
   Ledger,
   type Policy,
@@ -66,6 +66,13 @@ export class SyntheticSource implements Source<MeasurementBatch> {
 
   describe(): SourceDescription {
     return { peer: `${this.system}://user:pass@127.0.0.1:7165?secret=x`, quirks: ['none'], clock: {}, meta: {} }
+  }
+
+  /** Of records only data counts. */
+  countOf(batch: Batch): number {
+    if (batch.table !== 'record') return batch.length
+    const kinds = batch.columns().find(({ field }) => field.name === 'kind')?.buffers[1] ?? []
+    return Array.from(kinds).filter((kind) => kind === 0).length
   }
 
   async consume(): Promise<void> {}

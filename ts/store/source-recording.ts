@@ -66,7 +66,7 @@ export class SourceRecording {
     return this.#flush()
   }
 
-  /** Rows in the system's unit that the kernel has: of records only data. */
+  /** Rows in the unit of the source's books that the kernel has. */
   get stored(): number {
     return this.#stored
   }
@@ -87,7 +87,6 @@ export class SourceRecording {
       case 'measurement':
       case 'event':
         await this.#tableOf(batch.table).write(batch.length, columns)
-        this.#stored += batch.length
         break
       case 'record':
         await this.#writeRecords(batch.length, columns)
@@ -95,6 +94,7 @@ export class SourceRecording {
       default:
         throw storeError('ERR_STORE_BATCH_TABLE', `the store writes the table ${batch.table} itself`)
     }
+    this.#stored += this.#options.source.countOf(batch)
     this.#arm()
   }
 
@@ -137,12 +137,10 @@ export class SourceRecording {
   /** Each run has a directory of its own; a batch may be of several. */
   async #writeRecords(length: number, columns: readonly ArrowColumn[]): Promise<void> {
     const runs = textsOf(columnOf(columns, 'run'), length)
-    const kinds = columnOf(columns, 'kind').buffers[1] as Uint8Array
     for (let from = 0, to = 0; from < length; from = to) {
       while (to < length && runs[to] === runs[from]) to++
       const part = from === 0 && to === length ? columns : columns.map((column) => sliceColumn(column, from, to))
       await this.#tableOf('record', this.#directoryOf(runs[from] as string)).write(to - from, part)
-      this.#stored += kinds.subarray(from, to).reduce((sum, kind) => sum + (kind === 0 ? 1 : 0), 0)
     }
   }
 
@@ -157,7 +155,9 @@ export class SourceRecording {
 
   #sessionRow(end: bigint | null) {
     const { source, name, configDigest } = this.#options
-    const counters = { ...source.stats, ...this.#books, stored: this.#stored }
+    const rows: Record<string, number> = {}
+    for (const { table, rows: written } of this.#tables.values()) rows[table] = (rows[table] ?? 0) + written
+    const counters = { ...source.stats, ...this.#books, stored: this.#stored, rows }
     return sessionRow(source, { name, start: this.#start, end, counters, configDigest })
   }
 

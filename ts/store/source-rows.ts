@@ -127,7 +127,7 @@ export interface SessionFacts {
   readonly name: string
   readonly start: bigint
   readonly end: bigint | null
-  readonly counters: Readonly<Record<string, number>>
+  readonly counters: Readonly<Record<string, unknown>>
   readonly configDigest: string
 }
 

@@ -39,6 +39,10 @@ export class TableWriter {
     this.#options = options
   }
 
+  get table(): TableWriterOptions['table'] {
+    return this.#options.table
+  }
+
   /** Rows that the kernel has. */
   get rows(): number {
     return this.#rows

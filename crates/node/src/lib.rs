@@ -1,5 +1,6 @@
 //! The addon: napi attributes and conversions, one file per pure crate. Its only logic is [`guard`].
 
+mod cdtp;
 mod columns;
 mod guard;
 mod store;
