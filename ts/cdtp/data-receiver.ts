@@ -269,10 +269,11 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
       stats: this.stats,
       ...(policy === undefined ? {} : { policy }),
       ...(queueBytes === undefined ? {} : { queueBytes }),
-      onDrop: (batch, bytes) => {
+      onDrop: ({ batch, rows, bytes }) => {
+        if (rows === 0) return
         const [firstSeq, lastSeq] = [batch.sequences[0] as bigint, batch.sequences[batch.length - 1] as bigint]
-        this.ledger.add({ cause: 'queue', source: batch.sender, firstSeq, lastSeq, count: batch.length, bytes })
-        this.stats.dropped += batch.length
+        this.ledger.add({ cause: 'queue', source: batch.sender, firstSeq, lastSeq, count: rows, bytes })
+        this.stats.dropped += rows
       },
       onOverflow: (error) => this.#fail(error),
     })
@@ -478,7 +479,9 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     index: MessageIndex,
   ): Promise<void> | undefined {
     const batch = new RecordBatch(kind, sender, this.run, this.#clock.now(), condition, message, index)
-    const isRoom = this.#delivery.push({ batch, bytes: message.length, release: () => this.#release(index) })
+    // The books count records; the rows of BOR and EOR are none.
+    const rows = kind === MessageType.DATA ? batch.length : 0
+    const isRoom = this.#delivery.push({ batch, rows, bytes: message.length, release: () => this.#release(index) })
     if (isRoom || !this.#delivery.isFull) return undefined
     this.#delivery.scheduleRoom()
     if (this.#room === undefined) {

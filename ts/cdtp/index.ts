@@ -1,3 +1,7 @@
+export { Chirp, type ChirpOptions } from './chirp.js'
+export { type Answer, Verb } from './command-receiver.js'
+export { Configuration } from './configuration.js'
+export { Controller, type ControllerOptions, type RunOptions } from './controller.js'
 export { DataReceiver, type DataReceiverOptions, type PullSocket } from './data-receiver.js'
 export { type DataRecord, NewDataRecord, ReceivedRecord } from './data-record.js'
 export {
@@ -9,11 +13,24 @@ export {
   type PushSocket,
 } from './data-transmitter.js'
 export { InvalidCDTPMessageType, RecvTimeoutError, SendTimeoutError } from './errors.js'
+export type { Remote } from './heartbeat-receiver.js'
+export { HeartbeatFlag, ROLES, type Role } from './heartbeat-sender.js'
 export { canonicalName, hostId } from './host-id.js'
 export type { Logger, LogLevel } from './logger.js'
+export { MonitoringSender } from './monitoring-sender.js'
+export { ReceiverSatellite, type ReceiverSatelliteOptions } from './receiver-satellite.js'
 export { MessageType, RecordBatch } from './record-batch.js'
 export { conditionName, RunCondition } from './run-condition.js'
+export { Satellite, type SatelliteOptions, type UserCommand } from './satellite.js'
+export {
+  SatelliteState,
+  type SatelliteStateName,
+  stateName,
+  TRANSITIONS,
+  type TransitionName,
+} from './satellite-state.js'
 export { type DiscoveredService, Service } from './service.js'
+export { TransmitterSatellite, type TransmitterSatelliteOptions } from './transmitter-satellite.js'
 export { TransmitterState, type TransmitterStateSeq } from './transmitter-state.js'
 export {
   EncodedTags,

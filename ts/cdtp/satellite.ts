@@ -1,0 +1,558 @@
+import { type Clock, sleep, systemClock, type Timer } from '../session/clock.js'
+import { Chirp } from './chirp.js'
+import { type Answer, CommandReceiver, Verb } from './command-receiver.js'
+import { Configuration } from './configuration.js'
+import { cdtpError } from './error-codes.js'
+import { HeartbeatReceiver, type Remote } from './heartbeat-receiver.js'
+import { HeartbeatFlag, HeartbeatSender, ROLES, type Role } from './heartbeat-sender.js'
+import { canonicalName, isRunId } from './host-id.js'
+import type { Logger, LogLevel } from './logger.js'
+import { MonitoringSender } from './monitoring-sender.js'
+import {
+  SatelliteState,
+  type SatelliteStateName,
+  type Transition,
+  type TransitionName,
+  transitionFrom,
+} from './satellite-state.js'
+import { type DiscoveredService, Service } from './service.js'
+import { timestampNow, type Value, type Values } from './value.js'
+
+/** The version that `get_version` answers unless told. */
+const VERSION = '0.1.0'
+const LOOPBACK = '127.0.0.1'
+
+/** What every satellite is made of. */
+export interface SatelliteOptions {
+  /** The first half of the canonical name. */
+  readonly type: string
+  /** The second half. */
+  readonly name: string
+  /** The constellation. */
+  readonly group: string
+  /** IPv4 addresses of the interfaces; all, and the loopback, unless told. */
+  readonly interfaces?: readonly string[]
+  readonly version?: string
+  /** TCP ports; 0, chosen by the system, unless told. */
+  readonly commandPort?: number
+  readonly heartbeatPort?: number
+  readonly monitoringPort?: number
+  /** Told what goes into the log beside the listeners of the constellation. */
+  readonly logger?: Logger
+  readonly clock?: Clock
+}
+
+/** A command of a satellite's own. */
+export interface UserCommand {
+  /** Told by `get_commands`. */
+  readonly description: string
+  /** How many arguments it takes; 0 unless told. */
+  readonly arguments?: number
+  /** In which states it is allowed; in all unless told. */
+  readonly states?: readonly SatelliteStateName[]
+  run(...args: Value[]): Answer | Promise<Answer>
+}
+
+/**
+ * A member of a constellation: a state machine that a controller drives, heartbeats, logs and metrics.
+ *
+ * ```ts
+ * class Lamp extends Satellite {
+ *   protected override async doStarting(runId: string) {
+ *     return `shining for ${runId}`
+ *   }
+ * }
+ * const lamp = new Lamp({ type: 'Lamp', name: 'red', group: 'lab' })
+ * await lamp.open()
+ * await lamp.closed
+ * ```
+ *
+ * What a `do...` method throws puts the satellite into ERROR; what it gives is the status text. In RUN `doRun` runs
+ * until its signal aborts.
+ */
+export class Satellite {
+  readonly canonicalName: string
+  readonly group: string
+  /** Resolves when it was shut down. */
+  readonly closed: Promise<void>
+  readonly monitoring: MonitoringSender
+  protected readonly clock: Clock
+  protected readonly chirp: Chirp
+  protected readonly heartbeats: HeartbeatReceiver
+  protected configuration = new Configuration()
+  readonly #options: SatelliteOptions
+  readonly #commands: CommandReceiver
+  readonly #pulse: HeartbeatSender
+  readonly #userCommands = new Map<string, UserCommand>()
+  #state: SatelliteStateName = 'NEW'
+  #status = 'Waiting to be initialized'
+  #changed: ReturnType<typeof timestampNow>
+  #runId = ''
+  #isDegraded = false
+  #run: { readonly ending: AbortController; readonly done: Promise<void> } | undefined
+  #transition: Promise<void> = Promise.resolve()
+  #metricTimer: Timer | undefined
+  #resolveClosed: () => void = () => {}
+  #isClosed = false
+
+  constructor(options: SatelliteOptions) {
+    this.#options = options
+    this.canonicalName = canonicalName(options.type, options.name)
+    this.group = options.group
+    this.clock = options.clock ?? systemClock
+    this.#changed = timestampNow(this.clock)
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve
+    })
+    this.chirp = new Chirp({
+      group: options.group,
+      host: this.canonicalName,
+      ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
+      onOffer: (service) => this.offered(service),
+      onDepart: (service) => this.departed(service),
+    })
+    this.heartbeats = new HeartbeatReceiver(this.clock, {
+      onState: (remote) => this.#heard(remote),
+      onDead: (remote) => this.#lost(remote),
+    })
+    this.#commands = new CommandReceiver(this.canonicalName, this.clock, (command, payload) =>
+      this.#answer(command, payload),
+    )
+    this.#pulse = new HeartbeatSender(this.canonicalName, this.clock, () => ({
+      state: this.#state,
+      status: this.#status,
+    }))
+    this.monitoring = new MonitoringSender(this.canonicalName, this.clock)
+  }
+
+  get state(): SatelliteStateName {
+    return this.#state
+  }
+
+  get status(): string {
+    return this.#status
+  }
+
+  get runId(): string {
+    return this.#runId
+  }
+
+  /** What the heartbeats of the others say. */
+  get remotes(): Remote[] {
+    return this.heartbeats.remotes
+  }
+
+  /** Joins the constellation. */
+  async open(): Promise<void> {
+    const endpoint = (port: number | undefined): string => `tcp://${this.host}:${port || '*'}`
+    const control = await this.#commands.open(endpoint(this.#options.commandPort))
+    const heartbeat = await this.#pulse.open(endpoint(this.#options.heartbeatPort))
+    const monitoring = await this.monitoring.open(endpoint(this.#options.monitoringPort))
+    this.monitoring.registerMetric('STATE', 'Current state')
+    this.monitoring.registerMetric('RUN_ID', 'Current run identifier')
+    await this.openServices()
+    await this.chirp.open()
+    this.chirp.offer(Service.CONTROL, control)
+    this.chirp.offer(Service.HEARTBEAT, heartbeat)
+    this.chirp.offer(Service.MONITORING, monitoring)
+    this.offerServices()
+    this.chirp.request(Service.HEARTBEAT)
+  }
+
+  /** Leaves the constellation: the others are told. A run is interrupted first. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (this.#run !== undefined) {
+      await this.#begin('interrupt', '')
+      await this.#transition
+    }
+    this.#metricTimer?.cancel()
+    await this.chirp.leave()
+    this.heartbeats.close()
+    this.#pulse.close()
+    this.monitoring.close()
+    this.#commands.close()
+    await this.closeServices()
+    this.#resolveClosed()
+  }
+
+  /** Adds a command of one's own. */
+  addCommand(name: string, command: UserCommand): void {
+    this.#userCommands.set(name.toLowerCase(), command)
+  }
+
+  /** Writes into the log of the constellation. */
+  log(level: LogLevel, text: string, topic = ''): void {
+    this.monitoring.log(level, text, topic)
+    this.#options.logger?.log(level, text)
+  }
+
+  /** Ends a run and goes to SAFE, where the state allows it. */
+  interrupt(reason: string): void {
+    if (transitionFrom(this.#state, 'interrupt') === undefined) return
+    this.log('WARNING', `Interrupting: ${reason}`)
+    void this.#begin('interrupt', reason)
+  }
+
+  /** Goes to ERROR. */
+  protected failWith(reason: string): void {
+    void this.#fail(cdtpError('ERR_CDTP_TRANSITION_FAILED', reason))
+  }
+
+  /** Where its ports listen. */
+  protected get host(): string {
+    const { interfaces } = this.#options
+    return interfaces?.length === 1 && interfaces[0] === LOOPBACK ? LOOPBACK : '*'
+  }
+
+  /** Whether a member was lost during the run. */
+  protected get isDegraded(): boolean {
+    return this.#isDegraded
+  }
+
+  /** What the configuration says is taken over. */
+  protected doInitializing(_configuration: Configuration): Promise<string | undefined> {
+    return Promise.resolve('Initialized')
+  }
+
+  protected doLaunching(): Promise<string | undefined> {
+    return Promise.resolve('Launched')
+  }
+
+  protected doLanding(): Promise<string | undefined> {
+    return Promise.resolve('Landed')
+  }
+
+  /** Part of the configuration changed. A satellite that has none answers `reconfigure` with UNKNOWN. */
+  protected doReconfiguring?(_configuration: Configuration): Promise<string | undefined>
+
+  protected doStarting(_runId: string): Promise<string | undefined> {
+    return Promise.resolve('Started')
+  }
+
+  /** Works until the signal aborts; what it throws puts the satellite into ERROR. */
+  protected doRun(_signal: AbortSignal): Promise<string | undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  protected doStopping(): Promise<string | undefined> {
+    return Promise.resolve('Stopped')
+  }
+
+  protected doInterrupting(): Promise<string | undefined> {
+    return Promise.resolve('Interrupted')
+  }
+
+  /** Cleans up after an error; the state is ERROR already. */
+  protected failGracefully(): Promise<string | undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  /** Opens what a kind of satellite needs beside the three services of all. */
+  protected openServices(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  /** Offers it. */
+  protected offerServices(): void {}
+
+  protected closeServices(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  /** What a kind of satellite does around the methods above. */
+  protected aroundStarting(runId: string): Promise<string | undefined> {
+    return this.doStarting(runId)
+  }
+
+  protected aroundStopping(): Promise<string | undefined> {
+    return this.doStopping()
+  }
+
+  protected aroundInterrupting(): Promise<string | undefined> {
+    return this.doInterrupting()
+  }
+
+  protected aroundInitializing(configuration: Configuration): Promise<string | undefined> {
+    return this.doInitializing(configuration)
+  }
+
+  protected aroundLaunching(): Promise<string | undefined> {
+    return this.doLaunching()
+  }
+
+  protected aroundFailure(): Promise<string | undefined> {
+    return this.failGracefully()
+  }
+
+  /** Metrics of a kind of satellite, every 5 s in a run. */
+  protected tellMetrics(): void {}
+
+  /** A member was lost during a run. */
+  protected degraded(_reason: string): void {}
+
+  /** A service was offered. */
+  protected offered(service: DiscoveredService): void {
+    if (service.serviceId === Service.HEARTBEAT) void this.heartbeats.add(service)
+  }
+
+  /** A service departed. */
+  protected departed(service: DiscoveredService): void {
+    if (service.serviceId !== Service.HEARTBEAT) return
+    const remote = this.heartbeats.remove(service.hostUuid)
+    if (remote === undefined) return
+    const reason = `${remote.name} departed`
+    if (remote.flags & HeartbeatFlag.MARK_DEGRADED) this.#degrade(reason)
+    if (remote.flags & HeartbeatFlag.DENY_DEPARTURE) this.interrupt(reason)
+  }
+
+  #heard(remote: Remote): void {
+    const isDown = remote.state === 'ERROR' || remote.state === 'SAFE'
+    if (!isDown) return
+    const reason = `${remote.name} is in ${remote.state}`
+    if (remote.flags & HeartbeatFlag.MARK_DEGRADED) this.#degrade(reason)
+    if (remote.flags & HeartbeatFlag.TRIGGER_INTERRUPT) this.interrupt(reason)
+  }
+
+  #lost(remote: Remote): void {
+    const reason = `no heartbeat from ${remote.name}`
+    this.chirp.forget(remote.hostUuid)
+    this.log('WARNING', reason)
+    if (remote.flags & HeartbeatFlag.MARK_DEGRADED) this.#degrade(reason)
+    if (remote.flags & HeartbeatFlag.TRIGGER_INTERRUPT) this.interrupt(reason)
+  }
+
+  #degrade(reason: string): void {
+    if (this.#state !== 'RUN' && this.#state !== 'starting') return
+    this.#isDegraded = true
+    this.degraded(reason)
+  }
+
+  #setState(state: SatelliteStateName, status: string): void {
+    this.#state = state
+    this.#status = status
+    this.#changed = timestampNow(this.clock)
+    this.#pulse.extrasystole()
+    this.monitoring.metric('STATE', state, '')
+    this.log('STATUS', `New state: ${state}`)
+  }
+
+  #answer(command: string, payload: Value | undefined): Answer | Promise<Answer> {
+    switch (command) {
+      case 'get_name':
+        return { text: this.canonicalName }
+      case 'get_version':
+      case 'get_cnstln_version':
+        return { text: this.#options.version ?? VERSION }
+      case 'get_commands':
+        return this.#listCommands()
+      case '_get_commands':
+        return { text: '2 commands known', payload: { _interrupt: 'Interrupts.', _failure: 'Fails.' } }
+      case 'get_state': {
+        const iso = new Date(Number(this.#changed.seconds) * 1000 + this.#changed.nanoseconds / 1e6).toISOString()
+        const tags = { last_changed: this.#changed, last_changed_iso: iso }
+        return { text: this.#state, payload: SatelliteState[this.#state], tags }
+      }
+      case 'get_role':
+        return { text: this.#pulse.role, payload: ROLES[this.#pulse.role] }
+      case 'get_status':
+        return { text: this.#status }
+      case 'get_config':
+        return { text: 'configuration', payload: this.configuration.toValues() }
+      case 'get_run_id':
+        return { text: this.#runId }
+      case 'shutdown':
+        return this.#shutdown()
+      case '_interrupt':
+        return this.#step('interrupt', undefined)
+      case '_failure':
+        void this.#fail(cdtpError('ERR_CDTP_STATE_WRONG', 'a controller asked for it'))
+        return { text: 'transitioning', payload: 'failure' }
+      case 'initialize':
+      case 'launch':
+      case 'land':
+      case 'start':
+      case 'stop':
+      case 'reconfigure':
+        return this.#step(command, payload)
+      default:
+        return this.#userCommand(command, payload)
+    }
+  }
+
+  #listCommands(): Answer {
+    const reconfigure = 'Changes part of the configuration.\nA map.'
+    const commands: Record<string, Value> = {
+      ...(this.doReconfiguring === undefined ? {} : { reconfigure }),
+      initialize: 'Configures the satellite.\nA map.',
+      launch: 'Prepares for runs.\nNo arguments.',
+      land: 'Back from launch.\nNo arguments.',
+      start: 'Begins a run.\nThe run identifier.',
+      stop: 'Ends the run.\nNo arguments.',
+      shutdown: 'Ends the satellite.\nNo arguments.',
+      get_name: 'The canonical name.\nNo arguments.',
+      get_version: 'The version.\nNo arguments.',
+      get_commands: 'The commands.\nNo arguments.',
+      get_state: 'The state.\nNo arguments.',
+      get_role: 'The role.\nNo arguments.',
+      get_status: 'The status text.\nNo arguments.',
+      get_config: 'The configuration.\nNo arguments.',
+      get_run_id: 'The run identifier.\nNo arguments.',
+    }
+    for (const [name, { description }] of this.#userCommands) commands[name] = description
+    return { text: `${Object.keys(commands).length} commands known`, payload: commands }
+  }
+
+  #shutdown(): Answer {
+    if (!['NEW', 'INIT', 'SAFE', 'ERROR'].includes(this.#state)) {
+      return { verb: Verb.INVALID, text: `Shutdown not allowed in state ${this.#state}` }
+    }
+    // The answer goes out first.
+    this.clock.after(50, () => void this.close())
+    return { text: 'Shutting down' }
+  }
+
+  async #userCommand(command: string, payload: Value | undefined): Promise<Answer> {
+    const known = this.#userCommands.get(command)
+    if (known === undefined) return { verb: Verb.UNKNOWN, text: `Unknown command: ${command}` }
+    if (known.states !== undefined && !known.states.includes(this.#state)) {
+      return { verb: Verb.INVALID, text: `${command} is not allowed in state ${this.#state}` }
+    }
+    const args = payload === undefined ? [] : Array.isArray(payload) ? (payload as Value[]) : [payload]
+    if (args.length !== (known.arguments ?? 0)) {
+      return { verb: Verb.INCOMPLETE, text: `${command} takes ${known.arguments ?? 0} arguments, not ${args.length}` }
+    }
+    return known.run(...args)
+  }
+
+  async #step(name: TransitionName, payload: Value | undefined): Promise<Answer> {
+    const isMap = typeof payload === 'object' && payload !== null && Object.getPrototypeOf(payload) === Object.prototype
+    const needsMap = name === 'initialize' || name === 'reconfigure'
+    if (name === 'reconfigure' && this.doReconfiguring === undefined) {
+      return { verb: Verb.UNKNOWN, text: 'Unknown command: reconfigure' }
+    }
+    if (needsMap && !isMap) return { verb: Verb.INCOMPLETE, text: `${name} takes a map` }
+    if (name === 'start' && !(typeof payload === 'string' && isRunId(payload))) {
+      return { verb: Verb.INCOMPLETE, text: 'start takes a run identifier of letters, digits, _ and -' }
+    }
+    if (!needsMap && name !== 'start' && payload) {
+      return { verb: Verb.INCOMPLETE, text: `${name} takes no arguments` }
+    }
+    const isBegun = await this.#begin(name, payload)
+    if (!isBegun) return { verb: Verb.INVALID, text: `${name} not allowed from ${this.#state} state` }
+    return { text: 'transitioning', payload: name }
+  }
+
+  /** Begins a transition, which goes on by itself; whether the state allows it. */
+  async #begin(name: TransitionName, payload: Value | undefined): Promise<boolean> {
+    const transition = transitionFrom(this.#state, name)
+    if (transition === undefined) return false
+    this.#setState(transition.through, `${transition.through}`)
+    this.#transition = this.#pass(name, transition, payload)
+    return true
+  }
+
+  async #pass(name: TransitionName, transition: Transition, payload: Value | undefined): Promise<void> {
+    try {
+      await this.#waitForOthers(transition)
+      const status = await this.#work(name, payload)
+      if (this.#state !== transition.through) return
+      this.#setState(transition.to, status ?? transition.to)
+      if (name === 'start') this.#startRun()
+    } catch (error) {
+      await this.#fail(error as Error)
+    }
+  }
+
+  async #work(name: TransitionName, payload: Value | undefined): Promise<string | undefined> {
+    switch (name) {
+      case 'initialize':
+        this.configuration = new Configuration(payload as Values)
+        this.#readAutonomy()
+        return this.aroundInitializing(this.configuration)
+      case 'launch':
+        return this.aroundLaunching()
+      case 'land':
+        return this.doLanding()
+      case 'reconfigure':
+        this.configuration.update(payload as Values)
+        return this.doReconfiguring?.(this.configuration)
+      case 'start':
+        this.#runId = payload as string
+        this.#isDegraded = false
+        this.monitoring.metric('RUN_ID', this.#runId, '')
+        return this.aroundStarting(this.#runId)
+      case 'stop':
+        await this.#endRun()
+        return this.aroundStopping()
+      case 'interrupt':
+        await this.#endRun()
+        return this.aroundInterrupting()
+    }
+  }
+
+  #readAutonomy(): void {
+    const autonomy = this.configuration.section('_autonomy')
+    const role = autonomy.text('role', 'DYNAMIC').toUpperCase()
+    if (!(role in ROLES)) throw cdtpError('ERR_CDTP_STATE_WRONG', `no such role: ${role}`)
+    this.#pulse.role = role as Role
+    this.#pulse.maxInterval = autonomy.number('max_heartbeat_interval', 30) * 1000
+  }
+
+  /** `_conditions.require_<transition>_after`: others have to be there first. */
+  async #waitForOthers(transition: Transition): Promise<void> {
+    if (transition.through === 'initializing') return
+    const conditions = this.configuration.section('_conditions')
+    const key = `require_${transition.through}_after`
+    if (!conditions.has(key)) return
+    const end = this.clock.elapsed() + conditions.number('transition_timeout', 30) * 1000
+    for (const name of conditions.texts(key)) {
+      while (this.heartbeats.remote(name)?.state !== transition.to) {
+        const state = this.heartbeats.remote(name)?.state ?? 'unknown'
+        if (['ERROR', 'SAFE', 'DEAD'].includes(state) || this.clock.elapsed() > end) {
+          throw cdtpError('ERR_CDTP_TRANSITION_FAILED', `${name} is in state ${state}, ${transition.to} is required`)
+        }
+        await sleep(this.clock, 20)
+      }
+    }
+  }
+
+  #startRun(): void {
+    const ending = new AbortController()
+    const done = this.doRun(ending.signal).then(
+      () => {},
+      (error: Error) => {
+        if (!ending.signal.aborted) void this.#fail(error)
+      },
+    )
+    this.#run = { ending, done }
+    this.#tickMetrics()
+  }
+
+  #tickMetrics(): void {
+    this.tellMetrics()
+    this.#metricTimer = this.clock.after(5000, () => this.#tickMetrics())
+  }
+
+  async #endRun(): Promise<void> {
+    const run = this.#run
+    this.#run = undefined
+    this.#metricTimer?.cancel()
+    run?.ending.abort()
+    await run?.done
+    if (run !== undefined) this.tellMetrics()
+  }
+
+  async #fail(error: Error): Promise<void> {
+    if (this.#state === 'ERROR' || this.#isClosed) return
+    this.#setState('ERROR', error.message)
+    this.log('CRITICAL', error.message)
+    try {
+      await this.#endRun()
+      await this.aroundFailure()
+    } catch (second) {
+      this.log('CRITICAL', (second as Error).message)
+    }
+  }
+}
