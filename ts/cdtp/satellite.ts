@@ -310,9 +310,7 @@ export class Satellite {
   #heard(remote: Remote): void {
     const isDown = remote.state === 'ERROR' || remote.state === 'SAFE'
     if (!isDown) return
-    const reason = `${remote.name} is in ${remote.state}`
-    if (remote.flags & HeartbeatFlag.MARK_DEGRADED) this.#degrade(reason)
-    if (remote.flags & HeartbeatFlag.TRIGGER_INTERRUPT) this.interrupt(reason)
+    if (remote.flags & HeartbeatFlag.TRIGGER_INTERRUPT) this.interrupt(`${remote.name} is in ${remote.state}`)
   }
 
   #lost(remote: Remote): void {
