@@ -1,0 +1,418 @@
+use std::collections::VecDeque;
+
+use measurand_columns::{Block, Status};
+
+use super::caches::Caches;
+use super::{AssignError, DownlinkOptions, Event, Loss, LossCause, Message, MessageError, PacketError};
+use crate::compact::{self, CompactError, TimeForm};
+use crate::quirk::Quirks;
+use crate::tssc::{self, Progress, SequenceStep};
+use crate::{CommandCode, Envelope, Frame, FrameError, OperationalModes, Quirk, Response, ResponseCode, data_packet};
+
+/// Where a message is in the stream.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    offset: u64,
+    length: u64,
+}
+
+/// A data packet of which rows are still to be given.
+#[derive(Clone, Copy, Debug)]
+enum Pending {
+    None,
+    /// The rest of its records is in `held`, from a byte on.
+    Compact {
+        slot: usize,
+        count: u32,
+        from: usize,
+    },
+    /// The packet is in `held`, its event is told.
+    Reported,
+    /// The decoder holds it.
+    Tssc {
+        slot: usize,
+        declared: u32,
+        decoded: u64,
+    },
+}
+
+/// Records of a compact packet that did not fit into the block, and bytes of it that were read.
+struct Left {
+    records: u32,
+    bytes: usize,
+}
+
+/// Reads frames: the state of a connection behind the deframer.
+#[derive(Debug)]
+pub(super) struct Packets {
+    options: DownlinkOptions,
+    form: TimeForm,
+    caches: Caches,
+    pending: Pending,
+    place: Place,
+    held: Vec<u8>,
+    events: VecDeque<Message>,
+    error: Option<MessageError>,
+    /// Measurements lost in the packets read last; told when something else happens or the chunk ends.
+    loss: Option<(Place, Loss)>,
+    quirks: Quirks,
+    /// The publisher is the C++ implementation, which sets no cache flag.
+    is_cpp: bool,
+}
+
+impl Packets {
+    pub(super) fn new(options: DownlinkOptions) -> Self {
+        Self {
+            options,
+            form: TimeForm::FULL,
+            caches: Caches::new(options.tssc),
+            pending: Pending::None,
+            place: Place::default(),
+            held: Vec::new(),
+            events: VecDeque::new(),
+            error: None,
+            loss: None,
+            quirks: Quirks::default(),
+            is_cpp: false,
+        }
+    }
+
+    pub(super) fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    pub(super) fn take_event(&mut self) -> Option<Message> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn take_error(&mut self) -> Option<MessageError> {
+        self.error.take()
+    }
+
+    pub(super) fn assign_rows(&mut self, rows: &[u32]) -> Result<(), AssignError> {
+        self.caches.assign(rows).map_err(|records| AssignError::Count { rows: rows.len(), records })
+    }
+
+    pub(super) fn set_modes(&mut self, modes: OperationalModes) {
+        self.options.modes = modes;
+    }
+
+    pub(super) fn set_time_form(&mut self, form: TimeForm) {
+        self.form = form;
+    }
+
+    pub(super) fn awaits_reset(&self) -> bool {
+        self.caches.awaits_reset()
+    }
+
+    /// Framing is lost behind `length` bytes of a frame.
+    pub(super) fn lost(&mut self, error: FrameError, length: usize) {
+        let FrameError::Length { offset, .. } = error;
+        self.error = Some(MessageError { offset, length: length as u64, measurements: None, error: error.into() });
+    }
+
+    /// Takes a frame: [`Status::NeedMore`] when it is done, else why not.
+    #[inline]
+    pub(super) fn take(&mut self, frame: Frame<'_>, block: &mut Block<'_>) -> Status {
+        self.place = Place { offset: frame.offset, length: frame.len() as u64 };
+        let Some(envelope) = Envelope::parse(frame.body) else {
+            return self.malformed(PacketError::Length { length: frame.body.len() }, None);
+        };
+        if envelope.code != ResponseCode::DATA_PACKET {
+            return self.response(&envelope);
+        }
+        if self.options.report_packets {
+            return self.report(envelope.payload);
+        }
+        self.packet(envelope.payload, block)
+    }
+
+    /// Goes on with a packet that did not fit: [`Status::NeedMore`] when it is done.
+    #[inline]
+    pub(super) fn go_on(&mut self, block: &mut Block<'_>) -> Status {
+        match self.pending {
+            Pending::None => Status::NeedMore,
+            Pending::Compact { slot, count, from } => {
+                let held = core::mem::take(&mut self.held);
+                let (status, left) = self.compact_records(slot, count, held.get(from..).unwrap_or_default(), block);
+                self.held = held;
+                if let Some(Left { records, bytes }) = left {
+                    self.pending = Pending::Compact { slot, count: records, from: from + bytes };
+                }
+                status
+            }
+            Pending::Reported => {
+                self.pending = Pending::None;
+                let held = core::mem::take(&mut self.held);
+                self.packet(&held, block)
+            }
+            Pending::Tssc { slot, declared, decoded } => self.tssc_rows(slot, declared, decoded, block),
+        }
+    }
+
+    fn report(&mut self, payload: &[u8]) -> Status {
+        let (flags, count) = match payload.split_first() {
+            Some((&flags, rest)) => (flags, rest.first_chunk().map_or(0, |count| u32::from_be_bytes(*count))),
+            None => (0, 0),
+        };
+        let sequence = match payload {
+            [flags, _, _, _, _, tssc::VERSION, s0, s1, ..] if flags & data_packet::COMPRESSED != 0 => {
+                Some(u16::from_be_bytes([*s0, *s1]))
+            }
+            _ => None,
+        };
+        self.held.clear();
+        self.held.extend_from_slice(payload);
+        self.pending = Pending::Reported;
+        self.tell(Event::Packet { flags, count, sequence });
+        Status::Control
+    }
+
+    fn packet(&mut self, payload: &[u8], block: &mut Block<'_>) -> Status {
+        let Some((&flags, body)) = payload.split_first() else {
+            return self.malformed(PacketError::Length { length: payload.len() }, None);
+        };
+        if flags & data_packet::CIPHER_INDEX != 0 {
+            return self.malformed(PacketError::Encrypted, None);
+        }
+        if flags & data_packet::COMPRESSED != 0 {
+            self.tssc_packet(flags, body, block)
+        } else if flags & data_packet::COMPACT != 0 {
+            self.compact_packet(flags, body, block)
+        } else {
+            self.malformed(PacketError::Flags { flags }, None)
+        }
+    }
+
+    fn tssc_packet(&mut self, flags: u8, body: &[u8], block: &mut Block<'_>) -> Status {
+        let Some((&[c0, c1, c2, c3, version, s0, s1], packet)) = body.split_first_chunk() else {
+            return self.malformed(PacketError::Length { length: body.len() }, None);
+        };
+        let (declared, sequence) = (u32::from_be_bytes([c0, c1, c2, c3]), u16::from_be_bytes([s0, s1]));
+        if version != tssc::VERSION {
+            return self.malformed(PacketError::TsscVersion { version }, Some(declared.into()));
+        }
+        let mut seen = None;
+        let slot =
+            self.caches.select(flags & data_packet::CACHE_INDEX != 0, Some(sequence), |quirk| seen = Some(quirk));
+        let Some(cache) = self.caches.use_slot(slot) else {
+            self.lose_packet(LossCause::UnknownCache, Some(sequence), declared);
+            return Status::NeedMore;
+        };
+        let step = cache.step(sequence, |quirk| seen = Some(quirk));
+        if let SequenceStep::Gap { expected } = step {
+            self.lose_sequence(expected, sequence, declared);
+            return Status::NeedMore;
+        }
+        if step == SequenceStep::Reset {
+            cache.stream.decoder.reset();
+        }
+        let begun = cache.stream.decoder.begin(packet);
+        if let Some(quirk) = seen {
+            self.quirk(quirk);
+        }
+        match begun {
+            Ok(()) => self.tssc_rows(slot, declared, 0, block),
+            Err(error) => self.tssc_failed(slot, error.into(), declared, 0),
+        }
+    }
+
+    fn tssc_rows(&mut self, slot: usize, declared: u32, decoded: u64, block: &mut Block<'_>) -> Status {
+        self.pending = Pending::None;
+        let Some(cache) = self.caches.get(slot) else {
+            return Status::NeedMore;
+        };
+        let before = block.len();
+        let result = cache.stream.decoder.decode(&cache.rows, block);
+        let decoded = decoded + (block.len() - before) as u64;
+        let skipped = cache.stream.decoder.skipped();
+        match result {
+            Ok(Progress::Full) => {
+                self.pending = Pending::Tssc { slot, declared, decoded };
+                return Status::Full;
+            }
+            Ok(Progress::Done) => {}
+            Err(error) => return self.tssc_failed(slot, error.into(), declared, decoded),
+        }
+        let remaining = cache.stream.decoder.remaining();
+        self.lose_signals(skipped);
+        if remaining > 0 {
+            self.quirk(Quirk::TrailingBytes);
+        }
+        let decoded = decoded + skipped;
+        if decoded > u64::from(declared) {
+            self.quirk(Quirk::PacketCount);
+        }
+        if decoded < u64::from(declared) {
+            let missing = u64::from(declared) - decoded;
+            return self.malformed(PacketError::Count { declared, decoded }, Some(missing));
+        }
+        if self.has_event() { Status::Control } else { Status::NeedMore }
+    }
+
+    /// What follows a packet that cannot be decoded cannot be either.
+    fn tssc_failed(&mut self, slot: usize, error: PacketError, declared: u32, decoded: u64) -> Status {
+        if let Some(cache) = self.caches.get(slot) {
+            cache.stream.sequence.lose();
+        }
+        self.malformed(error, Some(u64::from(declared).saturating_sub(decoded)))
+    }
+
+    fn compact_packet(&mut self, flags: u8, body: &[u8], block: &mut Block<'_>) -> Status {
+        let body = match compact::body(body, &self.form, true) {
+            Ok(body) => body,
+            Err(error) => return self.malformed(error.into(), None),
+        };
+        if body.countless {
+            self.quirk(Quirk::CompactWithoutCount);
+        }
+        let mut seen = None;
+        let slot = self.caches.select(flags & data_packet::CACHE_INDEX != 0, None, |quirk| seen = Some(quirk));
+        if let Some(quirk) = seen {
+            self.quirk(quirk);
+        }
+        let (status, left) = self.compact_records(slot, body.count, body.records, block);
+        if let Some(Left { records, bytes }) = left {
+            self.held.clear();
+            self.held.extend_from_slice(body.records.get(bytes..).unwrap_or_default());
+            self.pending = Pending::Compact { slot, count: records, from: 0 };
+        }
+        status
+    }
+
+    /// Gives records to the block, and says what is left where it is full.
+    fn compact_records(
+        &mut self,
+        slot: usize,
+        count: u32,
+        records: &[u8],
+        block: &mut Block<'_>,
+    ) -> (Status, Option<Left>) {
+        self.pending = Pending::None;
+        let Some(cache) = self.caches.get(slot) else {
+            self.lose_packet(LossCause::UnknownCache, None, count);
+            return (Status::NeedMore, None);
+        };
+        let before = block.len();
+        match compact::decode(records, count, &self.form, &cache.rows, block) {
+            Ok(decoded) => {
+                self.lose_signals(decoded.skipped.into());
+                if decoded.unbased > 0 {
+                    self.quirk(Quirk::BaseTimeMissing);
+                }
+                if decoded.records < count {
+                    let left = Left { records: count - decoded.records, bytes: decoded.bytes };
+                    return (Status::Full, Some(left));
+                }
+                if decoded.bytes < records.len() {
+                    self.quirk(Quirk::TrailingBytes);
+                }
+                (if self.has_event() { Status::Control } else { Status::NeedMore }, None)
+            }
+            Err(error @ CompactError::Truncated { missing, .. }) => {
+                let rows = (block.len() - before) as u32;
+                self.lose_signals(u64::from(count.saturating_sub(missing).saturating_sub(rows)));
+                (self.malformed(error.into(), Some(missing.into())), None)
+            }
+            Err(error) => (self.malformed(error.into(), Some(count.into())), None),
+        }
+    }
+
+    fn response(&mut self, envelope: &Envelope<'_>) -> Status {
+        let mut seen = Vec::new();
+        let parsed = Response::parse(envelope, self.options.modes, self.options.limits.cache, |quirk| seen.push(quirk));
+        for quirk in seen {
+            self.quirk(quirk);
+        }
+        let response = match parsed {
+            Ok(response) => response,
+            Err(error) => return self.malformed(error.into(), None),
+        };
+        match &response {
+            Response::SignalIndexCache { cache_index, cache } => self.caches.insert(*cache_index, cache),
+            Response::BaseTimes(times) => self.form.base_times = times.ticks,
+            Response::Succeeded { command: CommandCode::DEFINE_OPERATIONAL_MODES, text } => {
+                let prefixed = self.quirks.contains(Quirk::TextLengthPrefix);
+                self.is_cpp = !prefixed && text.starts_with("STTP v") && text.contains("client connection accepted");
+            }
+            Response::DataStartTime(_) if self.is_cpp => {
+                let mut seen = None;
+                self.caches.start_unflagged(|quirk| seen = Some(quirk));
+                if let Some(quirk) = seen {
+                    self.quirk(quirk);
+                }
+            }
+            _ => {}
+        }
+        self.tell(Event::Response(response));
+        Status::Control
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.flush_loss();
+        let Place { offset, length } = self.place;
+        self.events.push_back(Message { offset, length, event });
+    }
+
+    fn quirk(&mut self, quirk: Quirk) {
+        if self.quirks.insert(quirk) {
+            self.tell(Event::Quirk(quirk));
+        }
+    }
+
+    fn malformed(&mut self, error: PacketError, measurements: Option<u64>) -> Status {
+        let Place { offset, length } = self.place;
+        self.error = Some(MessageError { offset, length, measurements, error });
+        Status::Malformed
+    }
+
+    fn lose_packet(&mut self, cause: LossCause, sequence: Option<u16>, declared: u32) {
+        let sequences = sequence.map(|sequence| (sequence, sequence));
+        let bytes = self.place.length;
+        self.lose(Loss { cause, sequences, packets: 1, measurements: Some(declared.into()), bytes });
+    }
+
+    /// The packet of this number cannot be decoded because others are missing.
+    fn lose_sequence(&mut self, expected: Option<u16>, sequence: u16, declared: u32) {
+        if let Some(first) = expected {
+            let last = if sequence == 1 { u16::MAX } else { sequence - 1 };
+            let packets = if first <= last { last - first + 1 } else { u16::MAX - first + 1 + last };
+            let cause = LossCause::Missing;
+            let packets = packets.into();
+            self.lose(Loss { cause, sequences: Some((first, last)), packets, measurements: None, bytes: 0 });
+        }
+        self.lose_packet(LossCause::Undecodable, Some(sequence), declared);
+    }
+
+    fn lose_signals(&mut self, measurements: u64) {
+        if measurements > 0 {
+            let (cause, measurements) = (LossCause::UnknownSignal, Some(measurements));
+            self.lose(Loss { cause, sequences: None, packets: 1, measurements, bytes: 0 });
+        }
+    }
+
+    /// Packets that are lost in a row for the same cause are one loss.
+    fn lose(&mut self, loss: Loss) {
+        if let Some((place, known)) = &mut self.loss
+            && known.cause == loss.cause
+            && known.cause != LossCause::Missing
+        {
+            known.packets += loss.packets;
+            known.measurements = known.measurements.zip(loss.measurements).map(|(known, more)| known + more);
+            known.bytes += loss.bytes;
+            known.sequences = known.sequences.zip(loss.sequences).map(|(known, more)| (known.0, more.1));
+            place.length = known.bytes;
+            return;
+        }
+        self.flush_loss();
+        let length = if loss.cause == LossCause::Missing { 0 } else { self.place.length };
+        self.loss = Some((Place { length, ..self.place }, loss));
+    }
+
+    /// Tells a loss that was not told yet.
+    pub(super) fn flush_loss(&mut self) {
+        if let Some((Place { offset, length }, loss)) = self.loss.take() {
+            self.events.push_back(Message { offset, length, event: Event::Loss(loss) });
+        }
+    }
+}

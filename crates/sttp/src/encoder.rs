@@ -1,0 +1,228 @@
+use crate::compact::{self, TimeForm};
+use crate::tssc::{self, Sequence};
+use crate::{
+    BaseTimes, CommandCode, MeasurementRows, OperationalModes, Response, ResponseCode, SignalIndexCache, SignalIndexes,
+    Subscription, data_packet, write_response,
+};
+
+/// How measurements are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EncoderOptions {
+    /// What the subscriber has told: version, TSSC or compact, whether caches are compressed.
+    pub modes: OperationalModes,
+    /// Compact measurements have a time.
+    pub include_time: bool,
+    /// Compact times are offsets of whole milliseconds.
+    pub milliseconds: bool,
+}
+
+impl EncoderOptions {
+    /// What a subscriber asked for.
+    pub fn new(modes: OperationalModes, subscription: &Subscription) -> Self {
+        Self { modes, include_time: subscription.include_time, milliseconds: subscription.use_millisecond_resolution }
+    }
+}
+
+/// Writes measurements as data packets, for one subscriber or for several who share everything: cache, format and start.
+///
+/// A new cache is offered by [`Encoder::update_cache`]. Under protocol versions above 1 the old one is used on until
+/// [`Encoder::confirm_cache`]; one more that is offered meanwhile waits, and only the newest is kept. Until there is a
+/// cache ([`Encoder::is_ready`]) no measurement is taken: the caller holds them.
+///
+/// ```
+/// use measurand_sttp::{CacheRecord, Encoder, EncoderOptions, MeasurementRows, OperationalModes, SignalIndexCache};
+///
+/// let modes = OperationalModes::COMPRESSED;
+/// let mut encoder = Encoder::new(EncoderOptions { modes, include_time: true, milliseconds: false });
+/// let record = CacheRecord { index: 0, signal_id: Default::default(), source: "DEMO".into(), key_id: 1 };
+/// let cache = SignalIndexCache { records: vec![record], ..Default::default() };
+/// let mut wire = Vec::new();
+/// encoder.update_cache(cache, vec![7], &mut wire); // to be sent
+/// encoder.confirm_cache(&mut wire); // the subscriber has answered
+/// let rows = MeasurementRows { time: &[0], raw_time: &[], value: &[59.98], signal: &[7], flags: &[0] };
+/// assert_eq!(encoder.encode(&rows, usize::MAX, &mut wire), 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    options: EncoderOptions,
+    active: Option<Slot>,
+    offered: Option<Slot>,
+    waiting: Option<(SignalIndexCache, Vec<u32>)>,
+    base_times: BaseTimes,
+    tssc: tssc::Encoder,
+    /// The number of the next TSSC packet.
+    sequence: u16,
+}
+
+/// A cache that the subscriber has or will have.
+#[derive(Clone, Debug)]
+struct Slot {
+    cache_index: u8,
+    indexes: SignalIndexes,
+}
+
+/// Bytes of a frame in front of its measurements, at most.
+const HEAD_BYTES: usize = 4 + 6 + 5 + 3;
+
+impl Encoder {
+    /// Bytes of the longest frame of measurements.
+    pub const MAX_FRAME_BYTES: usize = HEAD_BYTES + data_packet::MAX_BYTES;
+
+    /// An encoder without a cache.
+    pub fn new(options: EncoderOptions) -> Self {
+        Self {
+            options,
+            active: None,
+            offered: None,
+            waiting: None,
+            base_times: BaseTimes::default(),
+            tssc: tssc::Encoder::new(),
+            sequence: 0,
+        }
+    }
+
+    /// Whether there is a cache by which measurements can be written.
+    pub fn is_ready(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Whether a cache was sent that the subscriber has not confirmed.
+    pub fn awaits_confirmation(&self) -> bool {
+        self.offered.is_some()
+    }
+
+    /// Which cache measurements use now, 0 or 1.
+    pub fn cache_index(&self) -> Option<u8> {
+        self.active.as_ref().map(|slot| slot.cache_index)
+    }
+
+    /// Offers a cache; `rows` are the rows that its records have in the session's table, in the cache's order. Appends
+    /// its frame, unless another is unconfirmed: then it waits.
+    pub fn update_cache(&mut self, cache: SignalIndexCache, rows: Vec<u32>, out: &mut Vec<u8>) {
+        if self.offered.is_some() {
+            self.waiting = Some((cache, rows));
+            return;
+        }
+        let two = self.options.modes.has_two_caches();
+        let cache_index = match &self.active {
+            Some(slot) if two => slot.cache_index ^ 1,
+            _ => 0,
+        };
+        let indexes = rows.into_iter().zip(cache.records.iter().map(|record| record.index)).collect();
+        Response::SignalIndexCache { cache_index, cache }.write(self.options.modes, out);
+        self.offered = Some(Slot { cache_index, indexes });
+        if !two {
+            self.switch();
+        }
+    }
+
+    /// The subscriber has confirmed the cache (command 0A): it is used from now on, and TSSC starts anew. Appends the
+    /// frame of a cache that waited. False if none was to be confirmed, as under version 1.
+    pub fn confirm_cache(&mut self, out: &mut Vec<u8>) -> bool {
+        let confirmed = self.switch();
+        if let Some((cache, rows)) = self.waiting.take() {
+            self.update_cache(cache, rows, out);
+        }
+        confirmed
+    }
+
+    /// Sets the times that compact measurements count from, and appends the frame that says so.
+    pub fn set_base_times(&mut self, times: BaseTimes, out: &mut Vec<u8>) {
+        self.base_times = times;
+        Response::BaseTimes(times).write(self.options.modes, out);
+    }
+
+    /// The times that compact measurements count from.
+    pub fn base_times(&self) -> BaseTimes {
+        self.base_times
+    }
+
+    /// Appends frames of data packets with as many of `rows` as fit: no frame begins where fewer than
+    /// [`Encoder::MAX_FRAME_BYTES`] of `room` are left. Gives the number of rows taken, those of signals that are not in
+    /// the cache among them; 0 without a cache.
+    pub fn encode(&mut self, rows: &MeasurementRows<'_>, room: usize, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        let mut taken = 0;
+        while taken < rows.len() && room.saturating_sub(out.len() - start) >= Self::MAX_FRAME_BYTES {
+            let rows = rows.from(taken);
+            let more = if self.options.modes.is_tssc() { self.tssc(&rows, out) } else { self.compact(&rows, out) };
+            if more == 0 {
+                break;
+            }
+            taken += more;
+        }
+        taken
+    }
+
+    fn tssc(&mut self, rows: &MeasurementRows<'_>, out: &mut Vec<u8>) -> usize {
+        let Some(slot) = &self.active else {
+            return 0;
+        };
+        let flags = data_packet::COMPRESSED | slot.flag();
+        let [s0, s1] = self.sequence.to_be_bytes();
+        let tssc = &mut self.tssc;
+        let encoded = write_packet(flags, &[tssc::VERSION, s0, s1], out, |out| tssc.encode(rows, &slot.indexes, out));
+        if encoded.measurements > 0 {
+            self.sequence = Sequence::following(self.sequence);
+        }
+        encoded.rows
+    }
+
+    fn compact(&self, rows: &MeasurementRows<'_>, out: &mut Vec<u8>) -> usize {
+        let Some(slot) = &self.active else {
+            return 0;
+        };
+        let flags = data_packet::COMPACT | slot.flag();
+        let form = TimeForm {
+            include_time: self.options.include_time,
+            milliseconds: self.options.milliseconds,
+            base_times: self.base_times.ticks,
+        };
+        let room = data_packet::MAX_BYTES - HEAD_BYTES;
+        let time_index = self.base_times.time_index & 1 == 1;
+        let write = |out: &mut Vec<u8>| compact::encode(rows, &slot.indexes, &form, time_index, room, out);
+        write_packet(flags, &[], out, write).rows
+    }
+
+    fn switch(&mut self) -> bool {
+        let Some(slot) = self.offered.take() else {
+            return false;
+        };
+        self.active = Some(slot);
+        self.tssc.reset();
+        self.sequence = 0;
+        true
+    }
+}
+
+impl Slot {
+    const fn flag(&self) -> u8 {
+        if self.cache_index == 1 { data_packet::CACHE_INDEX } else { 0 }
+    }
+}
+
+/// Appends the frame of a data packet whose measurements `write` appends; nothing if there are none.
+fn write_packet(
+    flags: u8,
+    head: &[u8],
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> tssc::Encoded,
+) -> tssc::Encoded {
+    let start = out.len();
+    let mut encoded = tssc::Encoded::default();
+    write_response(ResponseCode::DATA_PACKET, CommandCode::SUBSCRIBE, out, |out| {
+        out.push(flags);
+        let count = out.len();
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(head);
+        encoded = write(out);
+        out[count..count + 4].copy_from_slice(&(encoded.measurements as u32).to_be_bytes());
+    });
+    if encoded.measurements == 0 {
+        out.truncate(start);
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::{CacheRecord, Envelope};
+
+const ROWS: MeasurementRows<'static> =
+    MeasurementRows { time: &[0, 100], raw_time: &[], value: &[1.0, 2.0], signal: &[3, 4], flags: &[0, 0] };
+
+fn cache(index: i32) -> SignalIndexCache {
+    let record = CacheRecord { index, signal_id: Uuid::nil(), source: String::new(), key_id: 0 };
+    SignalIndexCache { records: vec![record], ..SignalIndexCache::default() }
+}
+
+fn encoder(modes: OperationalModes) -> Encoder {
+    Encoder::new(EncoderOptions { modes, include_time: true, milliseconds: false })
+}
+
+/// The code of each frame, and of a cache its index, of a data packet its flags.
+fn frames(mut wire: &[u8]) -> Vec<(u8, u8)> {
+    let mut frames = Vec::new();
+    while let Some((length, rest)) = wire.split_first_chunk() {
+        let (body, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
+        let envelope = Envelope::parse(body).unwrap();
+        assert!(envelope.exact_length);
+        frames.push((envelope.code.0, envelope.payload.first().copied().unwrap_or(0)));
+        wire = rest;
+    }
+    frames
+}
+
+#[test]
+fn measurements_wait_for_the_confirmation_and_the_newest_cache_follows() {
+    let mut encoder = encoder(OperationalModes::COMPRESSED);
+    let mut wire = Vec::new();
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 0);
+    encoder.update_cache(cache(0), vec![3], &mut wire);
+    encoder.update_cache(cache(1), vec![3], &mut wire);
+    encoder.update_cache(cache(2), vec![4], &mut wire);
+    assert!(!encoder.is_ready() && encoder.awaits_confirmation());
+    assert_eq!(frames(&wire), [(0x83, 0)]);
+    wire.clear();
+    assert!(encoder.confirm_cache(&mut wire));
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+    assert!(encoder.confirm_cache(&mut wire));
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+    assert_eq!(frames(&wire), [(0x83, 1), (0x82, 0x08), (0x82, 0x18)]);
+    assert!(!encoder.confirm_cache(&mut wire));
+    assert_eq!(encoder.cache_index(), Some(1));
+}
+
+#[test]
+fn version_1_switches_at_once() {
+    let mut encoder = encoder(OperationalModes(0xE000_0261));
+    let mut wire = Vec::new();
+    encoder.update_cache(cache(0), vec![3], &mut wire);
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+    encoder.update_cache(cache(0), vec![3], &mut wire);
+    let last = wire.len();
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+    assert_eq!(frames(&wire), [(0x83, 0x1F), (0x82, 8), (0x83, 0x1F), (0x82, 8)]);
+    assert_eq!(wire[last + 15..last + 18], [tssc::VERSION, 0, 0]);
+    assert!(!encoder.confirm_cache(&mut wire));
+}
+
+#[test]
+fn rows_of_other_signals_are_taken_and_not_written() {
+    for modes in [OperationalModes::COMPRESSED, OperationalModes::COMPACT] {
+        let mut encoder = encoder(modes);
+        let mut wire = Vec::new();
+        encoder.update_cache(cache(0), vec![9], &mut wire);
+        encoder.confirm_cache(&mut wire);
+        wire.clear();
+        assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+        assert!(wire.is_empty());
+    }
+}
+
+#[test]
+fn frames_stay_within_their_room_and_the_protocols_limit() {
+    for modes in [OperationalModes::COMPRESSED, OperationalModes::COMPACT] {
+        let count = 100_000;
+        let time: Vec<i64> = (0..count).map(|n| n * 7_919_700).collect();
+        let value: Vec<f64> = (0..count).map(|n| f64::from((n as f32).sin())).collect();
+        let (signal, flags) = (vec![3; count as usize], vec![0; count as usize]);
+        let rows = MeasurementRows { time: &time, raw_time: &[], value: &value, signal: &signal, flags: &flags };
+        let mut encoder = encoder(modes);
+        let mut wire = Vec::new();
+        encoder.update_cache(cache(0), vec![3], &mut wire);
+        encoder.confirm_cache(&mut wire);
+        let (mut taken, mut packets) = (0, 0);
+        while taken < rows.len() {
+            wire.clear();
+            let more = encoder.encode(&rows.from(taken), 100_000, &mut wire);
+            assert!(more > 0 && wire.len() <= 100_000);
+            packets += frames(&wire).len();
+            taken += more;
+        }
+        assert_eq!(taken, rows.len());
+        assert!(packets > 10);
+        assert_eq!(encoder.encode(&rows, Encoder::MAX_FRAME_BYTES - 1, &mut wire), 0);
+    }
+}
