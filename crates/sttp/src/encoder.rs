@@ -40,7 +40,7 @@ impl EncoderOptions {
 /// encoder.update_cache(cache, vec![7], &mut wire); // to be sent
 /// encoder.confirm_cache(&mut wire); // the subscriber has answered
 /// let rows = MeasurementRows { time: &[0], raw_time: &[], value: &[59.98], signal: &[7], flags: &[0] };
-/// assert_eq!(encoder.encode(&rows, usize::MAX, &mut wire), 1);
+/// assert_eq!(encoder.encode(&rows, usize::MAX, &mut wire).measurements, 1);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Encoder {
@@ -96,6 +96,18 @@ impl Encoder {
         self.active.as_ref().map(|slot| slot.cache_index)
     }
 
+    /// Uses a cache from now on, without offering it first: for a caller that does so itself. TSSC starts anew.
+    pub fn use_cache(&mut self, cache_index: u8, indexes: SignalIndexes) {
+        self.offered = Some(Slot { cache_index, indexes });
+        self.switch();
+    }
+
+    /// Starts TSSC anew: for a subscriber who lost packets, or joins those who share the encoder.
+    pub fn restart(&mut self) {
+        self.tssc.reset();
+        self.sequence = 0;
+    }
+
     /// Offers a cache; `rows` are the rows that its records have in the session's table, in the cache's order. Appends
     /// its frame, unless another is unconfirmed: then it waits.
     pub fn update_cache(&mut self, cache: SignalIndexCache, rows: Vec<u32>, out: &mut Vec<u8>) {
@@ -138,25 +150,26 @@ impl Encoder {
     }
 
     /// Appends frames of data packets with as many of `rows` as fit: no frame begins where fewer than
-    /// [`Encoder::MAX_FRAME_BYTES`] of `room` are left. Gives the number of rows taken, those of signals that are not in
-    /// the cache among them; 0 without a cache.
-    pub fn encode(&mut self, rows: &MeasurementRows<'_>, room: usize, out: &mut Vec<u8>) -> usize {
+    /// [`Encoder::MAX_FRAME_BYTES`] of `room` are left. Rows of signals that are not in the cache are taken and not
+    /// written. Without a cache nothing is taken.
+    pub fn encode(&mut self, rows: &MeasurementRows<'_>, room: usize, out: &mut Vec<u8>) -> tssc::Encoded {
         let start = out.len();
-        let mut taken = 0;
-        while taken < rows.len() && room.saturating_sub(out.len() - start) >= Self::MAX_FRAME_BYTES {
-            let rows = rows.from(taken);
+        let mut encoded = tssc::Encoded::default();
+        while encoded.rows < rows.len() && room.saturating_sub(out.len() - start) >= Self::MAX_FRAME_BYTES {
+            let rows = rows.from(encoded.rows);
             let more = if self.options.modes.is_tssc() { self.tssc(&rows, out) } else { self.compact(&rows, out) };
-            if more == 0 {
+            if more.rows == 0 {
                 break;
             }
-            taken += more;
+            encoded.rows += more.rows;
+            encoded.measurements += more.measurements;
         }
-        taken
+        encoded
     }
 
-    fn tssc(&mut self, rows: &MeasurementRows<'_>, out: &mut Vec<u8>) -> usize {
+    fn tssc(&mut self, rows: &MeasurementRows<'_>, out: &mut Vec<u8>) -> tssc::Encoded {
         let Some(slot) = &self.active else {
-            return 0;
+            return tssc::Encoded::default();
         };
         let flags = data_packet::COMPRESSED | slot.flag();
         let [s0, s1] = self.sequence.to_be_bytes();
@@ -165,12 +178,12 @@ impl Encoder {
         if encoded.measurements > 0 {
             self.sequence = Sequence::following(self.sequence);
         }
-        encoded.rows
+        encoded
     }
 
-    fn compact(&self, rows: &MeasurementRows<'_>, out: &mut Vec<u8>) -> usize {
+    fn compact(&self, rows: &MeasurementRows<'_>, out: &mut Vec<u8>) -> tssc::Encoded {
         let Some(slot) = &self.active else {
-            return 0;
+            return tssc::Encoded::default();
         };
         let flags = data_packet::COMPACT | slot.flag();
         let form = TimeForm {
@@ -181,7 +194,7 @@ impl Encoder {
         let room = data_packet::MAX_BYTES - HEAD_BYTES;
         let time_index = self.base_times.time_index & 1 == 1;
         let write = |out: &mut Vec<u8>| compact::encode(rows, &slot.indexes, &form, time_index, room, out);
-        write_packet(flags, &[], out, write).rows
+        write_packet(flags, &[], out, write)
     }
 
     fn switch(&mut self) -> bool {
@@ -189,8 +202,7 @@ impl Encoder {
             return false;
         };
         self.active = Some(slot);
-        self.tssc.reset();
-        self.sequence = 0;
+        self.restart();
         true
     }
 }

@@ -91,7 +91,7 @@ fn send(encoder: &mut Encoder, rows: &[Row], wire: &mut Vec<u8>) {
     let (time, value): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.0, f64::from_bits(row.1))).unzip();
     let (signal, flags): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.2, row.3)).unzip();
     let rows = MeasurementRows { time: &time, raw_time: &[], value: &value, signal: &signal, flags: &flags };
-    assert_eq!(encoder.encode(&rows, usize::MAX, wire), time.len());
+    assert_eq!(encoder.encode(&rows, usize::MAX, wire).rows, time.len());
 }
 
 /// A frame of three signals.

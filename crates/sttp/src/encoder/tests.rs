@@ -32,7 +32,7 @@ fn frames(mut wire: &[u8]) -> Vec<(u8, u8)> {
 fn measurements_wait_for_the_confirmation_and_the_newest_cache_follows() {
     let mut encoder = encoder(OperationalModes::COMPRESSED);
     let mut wire = Vec::new();
-    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 0);
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire).rows, 0);
     encoder.update_cache(cache(0), vec![3], &mut wire);
     encoder.update_cache(cache(1), vec![3], &mut wire);
     encoder.update_cache(cache(2), vec![4], &mut wire);
@@ -40,9 +40,9 @@ fn measurements_wait_for_the_confirmation_and_the_newest_cache_follows() {
     assert_eq!(frames(&wire), [(0x83, 0)]);
     wire.clear();
     assert!(encoder.confirm_cache(&mut wire));
-    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire).rows, 2);
     assert!(encoder.confirm_cache(&mut wire));
-    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire).rows, 2);
     assert_eq!(frames(&wire), [(0x83, 1), (0x82, 0x08), (0x82, 0x18)]);
     assert!(!encoder.confirm_cache(&mut wire));
     assert_eq!(encoder.cache_index(), Some(1));
@@ -53,10 +53,10 @@ fn version_1_switches_at_once() {
     let mut encoder = encoder(OperationalModes(0xE000_0261));
     let mut wire = Vec::new();
     encoder.update_cache(cache(0), vec![3], &mut wire);
-    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire).rows, 2);
     encoder.update_cache(cache(0), vec![3], &mut wire);
     let last = wire.len();
-    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+    assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire).rows, 2);
     assert_eq!(frames(&wire), [(0x83, 0x1F), (0x82, 8), (0x83, 0x1F), (0x82, 8)]);
     assert_eq!(wire[last + 15..last + 18], [tssc::VERSION, 0, 0]);
     assert!(!encoder.confirm_cache(&mut wire));
@@ -70,7 +70,7 @@ fn rows_of_other_signals_are_taken_and_not_written() {
         encoder.update_cache(cache(0), vec![9], &mut wire);
         encoder.confirm_cache(&mut wire);
         wire.clear();
-        assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire), 2);
+        assert_eq!(encoder.encode(&ROWS, usize::MAX, &mut wire).rows, 2);
         assert!(wire.is_empty());
     }
 }
@@ -90,13 +90,13 @@ fn frames_stay_within_their_room_and_the_protocols_limit() {
         let (mut taken, mut packets) = (0, 0);
         while taken < rows.len() {
             wire.clear();
-            let more = encoder.encode(&rows.from(taken), 100_000, &mut wire);
+            let more = encoder.encode(&rows.from(taken), 100_000, &mut wire).rows;
             assert!(more > 0 && wire.len() <= 100_000);
             packets += frames(&wire).len();
             taken += more;
         }
         assert_eq!(taken, rows.len());
         assert!(packets > 10);
-        assert_eq!(encoder.encode(&rows, Encoder::MAX_FRAME_BYTES - 1, &mut wire), 0);
+        assert_eq!(encoder.encode(&rows, Encoder::MAX_FRAME_BYTES - 1, &mut wire).rows, 0);
     }
 }

@@ -1,0 +1,302 @@
+//! STTP: what publishers and subscribers send, for `ts/sttp`.
+
+mod command;
+mod control;
+mod fault;
+
+use measurand_columns::Block;
+use measurand_sttp::{
+    BaseTimes, Command, Downlink, DownlinkOptions, Encoder, EncoderOptions, FrameLimits, MeasurementRows,
+    OperationalModes, Response, SignalIndexes, Uplink, UplinkError,
+};
+use napi::bindgen_prelude::{BigInt, Buffer, Uint8Array, Uint32Array};
+use napi_derive::napi;
+
+pub use command::{SttpCommand, SttpSubscription};
+pub use control::SttpControl;
+pub use fault::SttpFault;
+
+use crate::guard::{Guarded, Result, error};
+
+/// How a downlink reads.
+#[napi(object)]
+#[derive(Default)]
+pub struct SttpDownlinkOptions {
+    /// The operational modes that were sent. @default 0xE0000262
+    pub modes: Option<u32>,
+    /// Bytes of a frame at most, other than those below. @default 1 MiB
+    pub frame_bytes: Option<u32>,
+    /// Bytes of a signal index cache at most, also decompressed. @default 64 MiB
+    pub cache_bytes: Option<u32>,
+    /// Bytes of metadata at most, as they come. @default 256 MiB
+    pub metadata_bytes: Option<u32>,
+    /// Give a control message for every data packet. @default false
+    pub report_packets: Option<bool>,
+}
+
+/// Reads what a publisher sends.
+#[napi]
+pub struct SttpDownlink {
+    inner: Guarded<Downlink>,
+}
+
+#[napi]
+impl SttpDownlink {
+    /// A downlink of one connection.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(options: Option<SttpDownlinkOptions>) -> Self {
+        let given = options.unwrap_or_default();
+        let mut options = DownlinkOptions::default();
+        let limits: &mut FrameLimits = &mut options.limits;
+        for (limit, given) in [
+            (&mut limits.frame, given.frame_bytes),
+            (&mut limits.cache, given.cache_bytes),
+            (&mut limits.metadata, given.metadata_bytes),
+        ] {
+            if let Some(bytes) = given {
+                *limit = bytes as usize;
+            }
+        }
+        if let Some(modes) = given.modes {
+            options.modes = OperationalModes(modes);
+        }
+        options.report_packets = given.report_packets.unwrap_or(false);
+        Self { inner: Guarded::new(Downlink::new(options)) }
+    }
+
+    /// Appends the rows of a chunk; gives the block's status.
+    #[napi(catch_unwind)]
+    pub fn decode(&mut self, chunk: &[u8], mut block: Uint8Array) -> Result<u32> {
+        self.inner.call(|downlink| {
+            // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+            let bytes = unsafe { block.as_mut() };
+            let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            let status = downlink.decode(chunk, block).map_err(|lost| error(fault::FRAME_LENGTH, lost))?;
+            Ok(status as u32)
+        })
+    }
+
+    /// The next control message behind the status 2; null when there is none left.
+    #[napi(catch_unwind)]
+    pub fn take_control(&mut self) -> Result<Option<SttpControl>> {
+        self.inner.call(|downlink| Ok(downlink.take_event().map(control::from_message)))
+    }
+
+    /// What is wrong behind the status 3 or 4.
+    #[napi(catch_unwind)]
+    pub fn take_error(&mut self) -> Result<Option<SttpFault>> {
+        self.inner.call(|downlink| Ok(downlink.take_error().map(fault::from_message)))
+    }
+
+    /// The signal table's row of each record of the newest cache, in the cache's order.
+    #[napi(catch_unwind)]
+    pub fn assign_rows(&mut self, rows: &[u32]) -> Result<()> {
+        self.inner.call(|downlink| downlink.assign_rows(rows).map_err(|reason| error("ERR_STTP_CACHE_ROWS", reason)))
+    }
+
+    /// The operational modes that were sent.
+    #[napi(catch_unwind)]
+    pub fn set_modes(&mut self, modes: u32) -> Result<()> {
+        self.inner.call(|downlink| {
+            downlink.set_modes(OperationalModes(modes));
+            Ok(())
+        })
+    }
+
+    /// What the subscription asked for of compact measurements: times, and those in milliseconds.
+    #[napi(catch_unwind)]
+    pub fn set_time_form(&mut self, include_time: bool, milliseconds: bool) -> Result<()> {
+        self.inner.call(|downlink| {
+            downlink.set_time_form(include_time, milliseconds);
+            Ok(())
+        })
+    }
+
+    /// Whether TSSC packets cannot be decoded before the publisher starts anew.
+    #[napi(getter, catch_unwind)]
+    pub fn awaits_reset(&mut self) -> Result<bool> {
+        self.inner.call(|downlink| Ok(downlink.awaits_reset()))
+    }
+
+    /// Frames taken.
+    #[napi(getter, catch_unwind)]
+    pub fn messages(&mut self) -> Result<f64> {
+        self.inner.call(|downlink| Ok(downlink.messages() as f64))
+    }
+
+    /// Bytes of a frame that has not come whole.
+    #[napi(getter, catch_unwind)]
+    pub fn pending_bytes(&mut self) -> Result<u32> {
+        self.inner.call(|downlink| Ok(downlink.pending_bytes() as u32))
+    }
+}
+
+/// Reads what a subscriber sends.
+#[napi]
+pub struct SttpUplink {
+    inner: Guarded<UplinkState>,
+}
+
+struct UplinkState {
+    uplink: Uplink,
+    ready: std::collections::VecDeque<SttpCommand>,
+    is_lost: bool,
+}
+
+#[napi]
+impl SttpUplink {
+    /// An uplink of one connection whose frames have so many bytes at most. @default 1 MiB
+    #[napi(constructor, catch_unwind)]
+    pub fn new(limit: Option<u32>) -> Self {
+        let uplink = Uplink::new(limit.map_or(1 << 20, |bytes| bytes as usize));
+        Self { inner: Guarded::new(UplinkState { uplink, ready: std::collections::VecDeque::new(), is_lost: false }) }
+    }
+
+    /// Reads a chunk to its end; gives how many commands wait. Those that cannot be understood are among them with the
+    /// type `malformed`, a lost framing with the type `lost`: then every later call throws.
+    #[napi(catch_unwind)]
+    pub fn decode(&mut self, chunk: &[u8]) -> Result<u32> {
+        self.inner.call(|state| {
+            if state.is_lost {
+                return Err(error(fault::FRAME_LENGTH, "framing is lost"));
+            }
+            let mut position = 0;
+            loop {
+                match state.uplink.next(chunk, &mut position) {
+                    Ok(Some(received)) => state.ready.push_back(command::from_received(received)),
+                    Ok(None) => break,
+                    Err(wrong) => {
+                        state.is_lost = matches!(wrong, UplinkError::Frame(_));
+                        state.ready.push_back(command::from_error(&wrong));
+                        if state.is_lost {
+                            break;
+                        }
+                    }
+                }
+            }
+            Ok(state.ready.len() as u32)
+        })
+    }
+
+    /// The next command; null when there is none left.
+    #[napi(catch_unwind)]
+    pub fn take_command(&mut self) -> Result<Option<SttpCommand>> {
+        self.inner.call(|state| Ok(state.ready.pop_front()))
+    }
+
+    /// Bytes of a frame that has not come whole.
+    #[napi(getter, catch_unwind)]
+    pub fn pending_bytes(&mut self) -> Result<u32> {
+        self.inner.call(|state| Ok(state.uplink.pending_bytes() as u32))
+    }
+}
+
+/// Writes measurements as data packets, for one subscriber or for several who share cache, format and start.
+#[napi]
+pub struct SttpEncoder {
+    inner: Guarded<EncoderState>,
+}
+
+struct EncoderState {
+    encoder: Encoder,
+    frames: Vec<u8>,
+}
+
+#[napi]
+impl SttpEncoder {
+    /// An encoder for these operational modes; compact measurements with times, and those in milliseconds.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(modes: u32, include_time: bool, milliseconds: bool) -> Self {
+        let options = EncoderOptions { modes: OperationalModes(modes), include_time, milliseconds };
+        Self { inner: Guarded::new(EncoderState { encoder: Encoder::new(options), frames: Vec::new() }) }
+    }
+
+    /// Uses a cache from now on: the signal table's row of each wire index from 0 on, and which of the two caches it is.
+    /// TSSC starts anew.
+    #[napi(catch_unwind)]
+    pub fn set_signals(&mut self, rows: &[u32], cache_index: u32) -> Result<()> {
+        self.inner.call(|state| {
+            let indexes: SignalIndexes = rows.iter().copied().zip(0..).collect();
+            state.encoder.use_cache(u8::from(cache_index != 0), indexes);
+            Ok(())
+        })
+    }
+
+    /// Starts TSSC anew.
+    #[napi(catch_unwind)]
+    pub fn reset(&mut self) -> Result<()> {
+        self.inner.call(|state| {
+            state.encoder.restart();
+            Ok(())
+        })
+    }
+
+    /// Sets the ticks that compact measurements count from, and gives the frame that says so.
+    #[napi(catch_unwind)]
+    pub fn set_base_times(&mut self, time_index: u32, first: BigInt, second: BigInt) -> Result<Buffer> {
+        self.inner.call(|state| {
+            let mut frame = Vec::new();
+            let times = BaseTimes { time_index, ticks: [first.get_u64().1, second.get_u64().1] };
+            state.encoder.set_base_times(times, &mut frame);
+            Ok(frame.into())
+        })
+    }
+
+    /// Writes frames of the block's rows from `first_row` on into `out`, as many as fit whole; gives the rows taken, 0
+    /// where `out` has no room for a frame (32,786 bytes). `result` gets the bytes written and the measurements in them:
+    /// rows taken beyond these are of other signals.
+    #[napi(catch_unwind)]
+    pub fn encode(
+        &mut self,
+        mut block: Uint8Array,
+        first_row: u32,
+        mut out: Uint8Array,
+        mut result: Uint32Array,
+    ) -> Result<u32> {
+        self.inner.call(|EncoderState { encoder, frames }| {
+            // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+            let bytes = unsafe { block.as_mut() };
+            let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            let rows = MeasurementRows::of(&block).from(first_row as usize);
+            frames.clear();
+            let encoded = encoder.encode(&rows, out.len(), frames);
+            // SAFETY: the publisher owns both; `out` is not given out before this call is over.
+            let (out, result) = unsafe { (out.as_mut(), result.as_mut()) };
+            let (Some(out), [bytes, measurements, ..]) = (out.get_mut(..frames.len()), result) else {
+                return Err(error("ERR_SESSION_BLOCK_BYTES", "the result has two words"));
+            };
+            out.copy_from_slice(frames);
+            *bytes = frames.len() as u32;
+            *measurements = encoded.measurements as u32;
+            Ok(encoded.rows as u32)
+        })
+    }
+}
+
+/// The frame of a command.
+#[napi(catch_unwind)]
+pub fn sttp_write_command(command: SttpCommand) -> Result<Buffer> {
+    let mut frame = Vec::new();
+    Command::try_from(command)?.write(&mut frame);
+    Ok(frame.into())
+}
+
+/// The frame of a response; `modes` say how a signal index cache is written.
+#[napi(catch_unwind)]
+pub fn sttp_write_response(response: SttpControl, modes: u32) -> Result<Buffer> {
+    let mut frame = Vec::new();
+    Response::try_from(response)?.write(OperationalModes(modes), &mut frame);
+    Ok(frame.into())
+}
+
+/// The names of the codes 0x80 to 0xFF of responses and of the others of commands.
+#[napi(catch_unwind)]
+pub fn sttp_code_name(code: u32) -> String {
+    let code = code as u8;
+    match (code, code & 15) {
+        (0xD0..=0xDF, number) => format!("UserCommand{number:02}"),
+        (0xE0..=0xEF, number) => format!("UserResponse{number:02}"),
+        (0x80.., _) => measurand_sttp::ResponseCode(code).name().to_owned(),
+        _ => measurand_sttp::CommandCode(code).name().to_owned(),
+    }
+}
