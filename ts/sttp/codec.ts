@@ -1,8 +1,17 @@
 // The only file of this system that touches the addon.
-import { SttpDataSet } from '../native/index.js'
+import {
+  SttpDataSet,
+  SttpDownlink,
+  SttpEncoder,
+  SttpUplink,
+  sttpCodeName,
+  sttpWriteCommand,
+  sttpWriteResponse,
+} from '../native/index.js'
 import { fromNative, type MeasurandError } from '../session/index.js'
 
-export { SttpDataSet }
+export type { SttpCommand, SttpControl, SttpDownlinkOptions, SttpFault, SttpSubscription } from '../native/index.js'
+export { SttpDataSet, SttpDownlink, SttpEncoder, SttpUplink, sttpCodeName, sttpWriteCommand, sttpWriteResponse }
 
 /** The typed error of what the addon threw; an error of its other threads has the code in front of its text. */
 export function asSttpError(thrown: unknown): MeasurandError {

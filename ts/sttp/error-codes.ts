@@ -2,6 +2,14 @@ import { defineErrors } from '../session/index.js'
 
 /** Makes the errors of STTP. */
 export const sttpError = defineErrors('sttp', {
+  ERR_STTP_CACHE_GZIP: ['malformed', 'A signal index cache is compressed and damaged. Subscribe again.'],
+  ERR_STTP_CACHE_LIMIT: ['limit', 'A signal index cache is larger than `cacheBytes` allows. Raise it if it may be.'],
+  ERR_STTP_CACHE_MALFORMED: ['malformed', 'A signal index cache cannot be read; the text says where. Subscribe again.'],
+  ERR_STTP_CACHE_ROWS: ['usage', 'There are not as many rows as the newest cache has records.'],
+  ERR_STTP_COMMAND_FIELD: ['usage', 'A command lacks what it has to carry; the text names it.'],
+  ERR_STTP_COMMAND_LENGTH: ['malformed', 'A subscriber sent a command that is too short.'],
+  ERR_STTP_COMMAND_TEXT: ['malformed', 'A subscriber sent a text that is not UTF-8. Let it ask for UTF-8.'],
+  ERR_STTP_COMPACT_TRUNCATED: ['malformed', 'A packet has fewer compact measurements than it says.'],
   ERR_STTP_DATA_SET_CELL: [
     'malformed',
     "A value of the metadata is not of its column's type; the text says where. Correct the metadata.",
@@ -16,4 +24,21 @@ export const sttpError = defineErrors('sttp', {
     'usage',
     'The filter expression is wrong; the text says in which line and column. Correct the expression.',
   ],
+  ERR_STTP_FRAME_LENGTH: [
+    'limit',
+    'A frame says that it is longer than the limit of its kind. Check that the peer speaks STTP; raise the limit if so.',
+  ],
+  ERR_STTP_MESSAGE_LENGTH: ['malformed', 'A message is too short to be what it says.'],
+  ERR_STTP_PACKET_COUNT: ['malformed', 'A packet has fewer measurements than it says.'],
+  ERR_STTP_PACKET_ENCRYPTED: ['protocol', 'A packet is encrypted and there is no key for it.'],
+  ERR_STTP_PACKET_FLAGS: ['malformed', "A packet's flags name no format of measurements."],
+  ERR_STTP_RESPONSE_FIELD: ['usage', 'A response lacks what it has to carry; the text names it.'],
+  ERR_STTP_SUBSCRIPTION_SETTING: [
+    'malformed',
+    'A subscriber sent a setting that cannot be understood; the text names it.',
+  ],
+  ERR_STTP_TSSC_CODE: ['malformed', 'A compressed packet is damaged: a code stands where it cannot.'],
+  ERR_STTP_TSSC_LIMIT: ['limit', 'A compressed packet is too long, or names more signals than the decoder keeps.'],
+  ERR_STTP_TSSC_TRUNCATED: ['malformed', 'A compressed packet ends within a measurement.'],
+  ERR_STTP_TSSC_VERSION: ['protocol', 'The publisher compresses by a version of TSSC that is not known.'],
 })

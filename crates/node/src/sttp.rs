@@ -12,7 +12,7 @@ use measurand_sttp::{
 use napi::bindgen_prelude::{BigInt, Buffer, Uint8Array, Uint32Array};
 use napi_derive::napi;
 
-pub use command::{SttpCommand, SttpSubscription};
+pub use command::SttpCommand;
 pub use control::SttpControl;
 pub use fault::SttpFault;
 

@@ -60,3 +60,4 @@ pub use signal_rows::{SignalIndexes, SignalRows};
 pub use subscription::{AssemblyInfo, Subscription, SubscriptionError};
 pub use text::{Text, read_text};
 pub use uplink::{ReceivedCommand, Uplink, UplinkError};
+pub use uuid::Uuid;

@@ -1,6 +1,6 @@
 use measurand_sttp::{
     BaseTimes, BufferBlock, CacheRecord, CommandCode, Event, Loss, LossCause, Message, Response, ResponseCode,
-    SignalIndexCache,
+    SignalIndexCache, Uuid,
 };
 use napi::bindgen_prelude::{BigInt, BigUint64Array, Buffer, Error, Int32Array};
 use napi_derive::napi;
@@ -239,13 +239,13 @@ fn to_cache(control: &SttpControl) -> Option<SignalIndexCache> {
         && indexes.is_none_or(|indexes| indexes.len() == ids.len() && indexes.iter().all(|&index| index >= 0));
     let records = ids.iter().zip(sources).zip(key_ids.iter()).enumerate().map(|(place, ((id, source), &key_id))| {
         let index = indexes.map_or(place as i32, |indexes| indexes.get(place).copied().unwrap_or(0));
-        CacheRecord { index, signal_id: (*id).into(), source: source.clone(), key_id }
+        CacheRecord { index, signal_id: Uuid::from_bytes(*id), source: source.clone(), key_id }
     });
     let subscriber_id = control.subscriber_id.as_deref().unwrap_or(&[0; 16]).first_chunk::<16>()?;
     let (unauthorized, _) = control.unauthorized.as_deref().unwrap_or(&[]).as_chunks::<16>();
     fits.then(|| SignalIndexCache {
-        subscriber_id: (*subscriber_id).into(),
+        subscriber_id: Uuid::from_bytes(*subscriber_id),
         records: records.collect(),
-        unauthorized: unauthorized.iter().map(|id| (*id).into()).collect(),
+        unauthorized: unauthorized.iter().map(|id| Uuid::from_bytes(*id)).collect(),
     })
 }
