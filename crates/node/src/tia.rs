@@ -68,6 +68,8 @@ pub struct TiaFault {
     pub code: String,
     /// For people.
     pub message: String,
+    /// Bytes that are lost with it.
+    pub length: u32,
 }
 
 /// Reads a data connection into the rows of blocks.
@@ -124,9 +126,9 @@ impl TiaMeasurementDecoder {
 
     /// Sets the signal table's rows of a signal type.
     #[napi(catch_unwind)]
-    pub fn set_signal(&mut self, bit: u32, first: u32, channels: u32, rate: f64) -> Result<()> {
+    pub fn set_signal(&mut self, bit: u32, rows: Vec<u32>, rate: f64) -> Result<()> {
         self.inner.call(|decoder| {
-            decoder.set_signal(SignalRows { bit: bit as u8, first, channels: channels as u16, rate });
+            decoder.set_signal(SignalRows { bit: bit as u8, rows, rate });
             Ok(())
         })
     }
@@ -324,10 +326,7 @@ impl TiaChannelSelection {
     pub fn apply(&mut self, packets: Uint8Array) -> Result<Buffer> {
         self.inner.call(|selection| {
             let mut out = Vec::new();
-            selection.apply(&packets, &mut out).map_err(|reason| {
-                let fault = fault(reason);
-                error("ERR_TIA_PACKET_LAYOUT", fault.message)
-            })?;
+            selection.apply(&packets, &mut out).map_err(|reason| error("ERR_TIA_PACKET_LAYOUT", reason))?;
             Ok(Buffer::from(out))
         })
     }
@@ -583,7 +582,7 @@ fn notice(notice: Notice) -> TiaNotice {
     }
 }
 
-fn fault(reason: PacketError) -> TiaFault {
+fn fault((reason, length): (PacketError, usize)) -> TiaFault {
     let code = match reason {
         PacketError::Blocks { .. } => "ERR_TIA_PACKET_BLOCKS",
         PacketError::Datagram { .. } => "ERR_TIA_PACKET_DATAGRAM",
@@ -592,7 +591,7 @@ fn fault(reason: PacketError) -> TiaFault {
         PacketError::Version(_) => "ERR_TIA_PACKET_VERSION",
         _ => "ERR_TIA_PACKET_LAYOUT",
     };
-    TiaFault { code: code.to_owned(), message: reason.to_string() }
+    TiaFault { code: code.to_owned(), message: reason.to_string(), length: length as u32 }
 }
 
 fn message_code(reason: MessageError) -> &'static str {

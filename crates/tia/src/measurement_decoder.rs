@@ -5,14 +5,12 @@ use crate::packet_decoder::{Inspection, Verdict};
 use crate::{Block, Notice, PacketError};
 
 /// Rows of the signal table for the channels of a signal type.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SignalRows {
     /// Bit of the signal type.
     pub bit: u8,
-    /// Row of the first channel; the others follow.
-    pub first: u32,
-    /// Channels with rows.
-    pub channels: u16,
+    /// The row of each channel.
+    pub rows: Vec<u32>,
     /// Samples per second of a channel; 0 for an aperiodic signal, whose values have the packet's time.
     pub rate: f64,
 }
@@ -55,7 +53,7 @@ pub struct MeasurementDecoder {
     mapped: u64,
     scratch: Vec<u8>,
     notice: Option<Notice>,
-    error: Option<PacketError>,
+    error: Option<(PacketError, usize)>,
     lost: bool,
     last_timestamp: u64,
 }
@@ -103,8 +101,9 @@ impl MeasurementDecoder {
         self.notice.take()
     }
 
-    /// What it stopped for with [`Status::Malformed`] or [`Status::Lost`].
-    pub fn take_error(&mut self) -> Option<PacketError> {
+    /// What it stopped for with [`Status::Malformed`] or [`Status::Lost`], and how many bytes are lost with it: the
+    /// datagram, or all that is there of the stream.
+    pub fn take_error(&mut self) -> Option<(PacketError, usize)> {
         self.error.take()
     }
 
@@ -144,7 +143,12 @@ impl MeasurementDecoder {
             };
             match self.inspection.look(&head, &self.framer) {
                 Verdict::Take => {}
-                Verdict::Say(notice) => return self.say(notice),
+                Verdict::Say(notice) => {
+                    if matches!(notice, Notice::Restart { .. }) {
+                        self.anchor = None;
+                    }
+                    return self.say(notice);
+                }
                 Verdict::Skip(notice) => {
                     self.framer.advance(&head, at);
                     return self.say(notice);
@@ -187,14 +191,13 @@ impl MeasurementDecoder {
         for shape in self.inspection.blocks() {
             let Some(signal) = self.signals.get(usize::from(shape.bit)).and_then(Option::as_ref) else { continue };
             let size = usize::from(shape.blocksize);
-            for channel in 0..u32::from(shape.channels) {
+            for &signal_row in signal.rows.rows.iter().take(usize::from(shape.channels)) {
                 let Some((run, rest)) = samples.split_at_checked(4 * size) else { return true };
                 samples = rest;
                 if skip >= size {
                     skip -= size;
                     continue;
                 }
-                let signal_row = signal.rows.first.wrapping_add(channel);
                 let row =
                     Run { skip, time, stamp: head.header.timestamp, id: head.header.packet_id, signal: signal_row };
                 let raw = |time: i64| time.wrapping_sub(anchor).checked_div(self.unit_ns).unwrap_or(0) as u64;
@@ -214,7 +217,7 @@ impl MeasurementDecoder {
     fn map(&mut self) -> Option<Notice> {
         for &Block { bit, channels, blocksize } in self.inspection.blocks() {
             let known = self.signals.get_mut(usize::from(bit)).and_then(Option::as_mut);
-            let Some(signal) = known.filter(|signal| signal.rows.channels >= channels) else {
+            let Some(signal) = known.filter(|signal| signal.rows.rows.len() >= usize::from(channels)) else {
                 return Some(Notice::Signal { bit, channels, blocksize });
             };
             let period = if signal.rows.rate > 0.0 { 1e9 / signal.rows.rate } else { 0.0 };
@@ -232,11 +235,13 @@ impl MeasurementDecoder {
 
     #[cold]
     fn fail(&mut self, error: PacketError, chunk: &[u8], at: &mut usize) -> Status {
-        self.error = Some(error);
+        let start = *at;
         if self.framer.options().datagrams {
             Framer::skip_datagram(chunk, at);
+            self.error = Some((error, (*at - start).saturating_sub(2)));
             return Status::Malformed;
         }
+        self.error = Some((error, self.framer.pending() + chunk.len() - start));
         self.lost = true;
         Status::Lost
     }

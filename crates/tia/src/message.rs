@@ -35,6 +35,9 @@ impl Default for MessageLimits {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageError {
+    /// The line of the command is empty.
+    #[error("the message has no command")]
+    Command,
     /// The content is longer than the reader takes.
     #[error("a content of {length} bytes is over the limit of {limit}")]
     ContentLimit {
@@ -160,6 +163,9 @@ impl MessageReader {
             return Err(MessageError::Version);
         };
         let Some(command_line) = self.line(&mut at)? else { return Ok(None) };
+        if command_line.is_empty() {
+            return Err(MessageError::Command);
+        }
         let mut message = read_command(command_line);
         message.version = version;
         let mut length = None;

@@ -114,7 +114,7 @@ pub struct PacketDecoder {
     framer: Framer,
     inspection: Inspection,
     notice: Option<Notice>,
-    error: Option<PacketError>,
+    error: Option<(PacketError, usize)>,
     lost: bool,
 }
 
@@ -130,8 +130,9 @@ impl PacketDecoder {
         self.notice.take()
     }
 
-    /// What it stopped for with [`Status::Malformed`] or [`Status::Lost`].
-    pub fn take_error(&mut self) -> Option<PacketError> {
+    /// What it stopped for with [`Status::Malformed`] or [`Status::Lost`], and how many bytes are lost with it: the
+    /// datagram, or all that is there of the stream.
+    pub fn take_error(&mut self) -> Option<(PacketError, usize)> {
         self.error.take()
     }
 
@@ -189,11 +190,13 @@ impl PacketDecoder {
 
     #[cold]
     fn fail(&mut self, error: PacketError, chunk: &[u8], at: &mut usize) -> Status {
-        self.error = Some(error);
+        let start = *at;
         if self.framer.options().datagrams {
             Framer::skip_datagram(chunk, at);
+            self.error = Some((error, (*at - start).saturating_sub(2)));
             return Status::Malformed;
         }
+        self.error = Some((error, self.framer.pending() + chunk.len() - start));
         self.lost = true;
         Status::Lost
     }

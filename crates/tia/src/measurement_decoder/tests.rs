@@ -51,7 +51,8 @@ fn decode(decoder: &mut MeasurementDecoder, chunks: &[&[u8]], capacity: u32) -> 
                         decoder.set_anchor(1_000_000_i64.wrapping_sub((last as i64).wrapping_mul(1000)), 1000);
                     }
                     Notice::Signal { bit, channels, .. } => {
-                        decoder.set_signal(SignalRows { bit, first: 100 * u32::from(bit), channels, rate: 1000.0 });
+                        let rows = (100 * u32::from(bit)..).take(usize::from(channels)).collect();
+                        decoder.set_signal(SignalRows { bit, rows, rate: 1000.0 });
                     }
                     notice => notices.push(notice),
                 },
@@ -123,7 +124,7 @@ fn a_time_that_does_not_fit_is_kept_raw() {
     let bytes = packet(0, u64::MAX, &[EMG], &[1.0]);
     let mut decoder = MeasurementDecoder::new(MeasurementOptions::default(), Vec::new());
     decoder.set_anchor(0, 1000);
-    decoder.set_signal(SignalRows { bit: 1, first: 0, channels: 1, rate: 0.0 });
+    decoder.set_signal(SignalRows { bit: 1, rows: vec![0], rate: 0.0 });
     let mut memory = Memory::new(4);
     let mut block = memory.open();
     assert_eq!(decoder.decode(&bytes, &mut block), (Status::NeedMore, bytes.len()));

@@ -70,6 +70,7 @@ fn white_space_and_carriage_returns_are_taken() {
 #[test]
 fn malformed_messages() {
     assert_eq!(read("hello\nthere\n\n"), Err(MessageError::Version));
+    assert_eq!(read("TiA 1.0\n\n"), Err(MessageError::Command));
     assert_eq!(read("TiA 1.0\nMetaInfo\nContent-Length:x\n\n"), Err(MessageError::ContentLength));
     assert_eq!(read("TiA 1.0\nMetaInfo\nnonsense\n\n"), Err(MessageError::Header));
     assert_eq!(

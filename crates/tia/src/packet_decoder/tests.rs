@@ -82,9 +82,9 @@ pub(crate) fn decode(
                     memory = Memory::new(room);
                 }
                 Status::Control => notices.push(decoder.take_notice().unwrap()),
-                Status::Malformed => errors.push(decoder.take_error().unwrap()),
+                Status::Malformed => errors.push(decoder.take_error().unwrap().0),
                 Status::Lost => {
-                    errors.push(decoder.take_error().unwrap());
+                    errors.push(decoder.take_error().unwrap().0);
                     rows.extend(memory.rows(room));
                     return (rows, notices, errors);
                 }

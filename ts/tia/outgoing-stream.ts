@@ -1,0 +1,145 @@
+import { type Clock, type MeasurandError, Outbox, type Policy, type Stats, type Transport } from '../session/index.js'
+import { type ChannelSelection, call, renumberPackets } from './codec.js'
+
+/** Packets that the server has made at once. */
+export interface Build {
+  readonly bytes: Uint8Array
+  /** Number of the first on the server. */
+  readonly first: number
+  readonly packets: number
+  readonly samples: number
+  /** The same packets numbered from another first one, shared by the streams that began together. */
+  readonly renumbered: Map<number, Uint8Array>
+}
+
+/** What an outgoing stream is made of. */
+export interface OutgoingOptions {
+  readonly clock: Clock
+  readonly stats: Stats
+  readonly policy: Policy
+  readonly queueBytes: number
+  readonly selection?: ChannelSelection | undefined
+  readonly isDatagram?: boolean
+  readonly onDrop: (samples: number) => void
+  readonly onOverflow: (error: MeasurandError) => void
+}
+
+/** The packets on their way to one client; its first has the number 0. */
+export class OutgoingStream {
+  readonly #options: OutgoingOptions
+  #transport: Transport | undefined
+  #outbox: Outbox | undefined
+  #isStarted = false
+  #base: number | undefined
+  #next = 0
+
+  constructor(options: OutgoingOptions) {
+    this.#options = options
+  }
+
+  /** The client's data connection stands. */
+  connect(transport: Transport, onClose: () => void): void {
+    const { stats, policy, queueBytes, isDatagram = false, onDrop, onOverflow } = this.#options
+    const outbox = new Outbox({ transport, stats, policy, maxBytes: queueBytes, isDatagram, onDrop, onOverflow })
+    this.#transport = transport
+    this.#outbox = outbox
+    transport.start({
+      onChunk: () => {},
+      onDrain: outbox.onDrain,
+      onEnd: () => {},
+      onClose: () => {
+        outbox.close()
+        onClose()
+      },
+    })
+  }
+
+  get isConnected(): boolean {
+    return this.#outbox !== undefined
+  }
+
+  /** Whether packets go out. */
+  get isRunning(): boolean {
+    return this.#isStarted && this.#outbox !== undefined
+  }
+
+  /** Bytes that wait. */
+  get queuedBytes(): number {
+    return this.#outbox?.queuedBytes ?? 0
+  }
+
+  /** Packets go out, or go on with the number after the last. */
+  begin(): void {
+    this.#isStarted = true
+  }
+
+  /** No packets go out; what waits still does. */
+  pause(): void {
+    this.#isStarted = false
+    this.#base = undefined
+  }
+
+  /** Sends packets; `false` where more waits than should. */
+  send(build: Build, done: () => void): boolean {
+    const outbox = this.#outbox
+    if (outbox === undefined || !this.#isStarted) {
+      done()
+      return true
+    }
+    this.#base ??= build.first - this.#next
+    this.#next = build.first + build.packets - this.#base
+    const { selection } = this.#options
+    if (selection !== undefined) {
+      const chosen = call(() => selection.apply(this.#numbered(build)))
+      done()
+      return chosen.length === 0 || outbox.send(chosen, build.samples)
+    }
+    if (this.#base === 0) return this.#sendTo(outbox, build.bytes, build, done)
+    const bytes = this.#numbered(build)
+    done()
+    return this.#sendTo(outbox, bytes, build, undefined)
+  }
+
+  /** Resolves when there is room. */
+  async ready(): Promise<void> {
+    await this.#outbox?.ready()
+  }
+
+  /** Sends what waits, then closes. */
+  async end(): Promise<void> {
+    await this.#outbox?.flushed()
+    this.#transport?.end()
+  }
+
+  close(): void {
+    this.#outbox?.close()
+    this.#transport?.close()
+  }
+
+  /** The packets as this client numbers them. */
+  #numbered(build: Build): Uint8Array {
+    const base = this.#base ?? 0
+    if (base === 0) return build.bytes
+    let bytes = build.renumbered.get(base)
+    if (bytes === undefined) {
+      bytes = Buffer.allocUnsafeSlow(build.bytes.length)
+      bytes.set(build.bytes)
+      renumberPackets(bytes, base)
+      build.renumbered.set(base, bytes)
+    }
+    return bytes
+  }
+
+  #sendTo(outbox: Outbox, bytes: Uint8Array, build: Build, done: (() => void) | undefined): boolean {
+    if (!this.#options.isDatagram) return outbox.send(bytes, build.samples, done)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    let mayGoOn = true
+    const samples = Math.ceil(build.samples / build.packets)
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + view.getUint32(at + 1, true)
+      mayGoOn = outbox.send(bytes.subarray(at, end), samples, end === bytes.length ? done : undefined)
+      at = end
+    }
+    return mayGoOn
+  }
+}
