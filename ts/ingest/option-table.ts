@@ -2,6 +2,8 @@
 export interface OptionEntry {
   /** What stands for the value in help, as `PORT`; an option without is a switch. */
   readonly value?: string
+  /** The letter behind a single hyphen. */
+  readonly short?: string
   /** One line of help. */
   readonly line: string
 }

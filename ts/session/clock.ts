@@ -13,7 +13,7 @@ export interface Clock {
   now(): bigint
   /** ms from some start, with fractions; never goes back. */
   elapsed(): number
-  /** Calls once after so many ms. The process may end while only timers wait. */
+  /** Calls once after so many ms. A timer that waits keeps the process alive. */
   after(ms: number, call: () => void): Timer
 }
 
@@ -43,7 +43,6 @@ class SystemClock implements Clock {
 
   after(ms: number, call: () => void): Timer {
     const timer = setTimeout(call, ms)
-    timer.unref()
     return { cancel: () => clearTimeout(timer) }
   }
 }

@@ -1,0 +1,67 @@
+import { type PipelineResult, pipeline, type SourceUrl } from '../ingest/index.js'
+import type { Source } from '../session/index.js'
+import { StoreSink } from '../store/index.js'
+import type { Call, Command } from './command.js'
+import { cliError } from './error-codes.js'
+import { showProgress } from './progress.js'
+import { open, pipelineOptions, SOURCE_OPTIONS, urlsOf } from './source-options.js'
+import { summarize } from './summary.js'
+
+/** How long rows gather before a batch is written, ms. */
+const MAX_DELAY = 250
+
+export const command: Command = {
+  usage: 'URL... --out DIR',
+  line: 'records sources into files: Arrow while live, Parquet when closed',
+  takesUrls: true,
+  options: {
+    out: { value: 'DIR', line: 'where the recording is, or is to be' },
+    name: { value: 'NAME', line: 'the name of the source in the recording' },
+    rotate: { value: 'SIZE|TIME', line: 'when a file is closed, as 256MiB, 10m or 256MiB|10m' },
+    compact: { line: 'make Parquet of opaque records too' },
+    ...SOURCE_OPTIONS,
+  },
+  async run(call) {
+    const out = call.options.get('out') as string | undefined
+    if (out === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'where to? --out DIR')
+    return record(call, await urlsOf(call), out)
+  },
+}
+
+/** Records the sources of some URLs into a directory. */
+export async function record(call: Call, urls: readonly SourceUrl[], out: string): Promise<number> {
+  const name = call.options.get('name') as string | undefined
+  if (name !== undefined && urls.length > 1) throw cliError('ERR_CLI_OPTION_INVALID', '--name is for one source')
+  const options = pipelineOptions(call)
+  const rotation = call.options.get('rotate') as string | undefined
+  const sink = await StoreSink.open(out, {
+    compactRecords: call.options.has('compact'),
+    ...(rotation === undefined ? {} : { rotation }),
+  })
+  for (const { source, cut } of sink.recovered)
+    call.err.write(`${source}: its writer had died; ${cut.length} files were cut\n`)
+
+  const sources: Source[] = []
+  const results: PipelineResult[] = []
+  let sinkError: Error | undefined
+  try {
+    for (const url of urls) {
+      const source = await open(call, url, { maxDelay: MAX_DELAY, ...(name === undefined ? {} : { name }) })
+      sources.push(source)
+      await sink.add(source, url.text)
+    }
+    const endProgress = showProgress(call, sources)
+    try {
+      results.push(...(await Promise.all(sources.map((source) => pipeline(source, sink, options)))))
+    } finally {
+      endProgress()
+    }
+    for (const { source, books } of results) await sink.settle(source, books)
+  } finally {
+    await Promise.all(sources.map((source) => source.close()))
+    await sink.close().catch((error: Error) => {
+      sinkError = error
+    })
+  }
+  return summarize(call, results, sinkError)
+}
