@@ -4,6 +4,7 @@ mod cdtp;
 mod columns;
 mod guard;
 mod store;
+mod stream_sea;
 mod sttp;
 mod sttp_data_set;
 mod tia;

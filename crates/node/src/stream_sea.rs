@@ -165,7 +165,8 @@ impl StreamSeaDownlink {
     #[napi(catch_unwind)]
     pub fn take_control(&mut self) -> Result<Option<StreamSeaControl>> {
         self.state.call(|downlink| {
-            let wrap = |Control { opcode, payload }| StreamSeaControl { opcode: opcode as u32, payload: payload.into() };
+            let wrap =
+                |Control { opcode, payload }| StreamSeaControl { opcode: opcode as u32, payload: payload.into() };
             Ok(downlink.take_control().map(wrap))
         })
     }

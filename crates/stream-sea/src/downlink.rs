@@ -121,13 +121,11 @@ impl Downlink {
             let rest = chunk.get(at..).unwrap_or_default();
             let step = if self.partial.is_empty() { self.frame(rest, block) } else { self.joined(rest, block) };
             match step {
-                Ok(Some((taken, used))) => {
-                    match taken {
-                        Taken::Full => return (Status::Full, at),
-                        Taken::Control => return (Status::Control, at + used),
-                        Taken::Delivered | Taken::Continued => at += used,
-                    }
-                }
+                Ok(Some((taken, used))) => match taken {
+                    Taken::Full => return (Status::Full, at),
+                    Taken::Control => return (Status::Control, at + used),
+                    Taken::Delivered | Taken::Continued => at += used,
+                },
                 Ok(None) => {
                     let rest = chunk.get(at..).unwrap_or_default();
                     self.partial.extend_from_slice(rest);

@@ -118,10 +118,7 @@ impl<'a> EventBlock<'a> {
 }
 
 fn word(words: &[u8], index: usize) -> usize {
-    words
-        .get(4 * index..)
-        .and_then(<[u8]>::first_chunk::<4>)
-        .map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
+    words.get(4 * index..).and_then(<[u8]>::first_chunk::<4>).map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
 }
 
 fn put(words: &mut [u8], index: usize, value: u32) {

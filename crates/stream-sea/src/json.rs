@@ -262,7 +262,9 @@ mod tests {
 
     #[test]
     fn refuses_what_json_is_not() {
-        for text in ["", "01", "1.", ".5", "1e", "nul", "\"\\x\"", "\"\n\"", "[1,]", "{\"a\":1,}", "{a:1}", "1 2", "NaN"] {
+        for text in
+            ["", "01", "1.", ".5", "1e", "nul", "\"\\x\"", "\"\n\"", "[1,]", "{\"a\":1,}", "{a:1}", "1 2", "NaN"]
+        {
             assert!(!accepts(text), "{text}");
         }
     }

@@ -172,10 +172,8 @@ impl<'a> Packed<'a> {
     pub fn open(bytes: &'a [u8]) -> Result<Self, PackError> {
         let (head, rest) = bytes.split_first_chunk::<4>().ok_or(PackError::Length)?;
         let count = u32::from_le_bytes(*head) as usize;
-        let (ends, data) = count
-            .checked_mul(4)
-            .and_then(|length| rest.split_at_checked(length))
-            .ok_or(PackError::Length)?;
+        let (ends, data) =
+            count.checked_mul(4).and_then(|length| rest.split_at_checked(length)).ok_or(PackError::Length)?;
         let packed = Self { ends, data };
         let mut before = 0;
         for index in 0..count {

@@ -114,12 +114,7 @@ impl Schema {
     }
 
     /// Reads one message and tells what is wrong with it; `path` is how its place is called.
-    pub fn check(
-        &self,
-        cursor: &mut Cursor<'_>,
-        path: &str,
-        violations: &mut Vec<Violation>,
-    ) -> Result<(), JsonError> {
+    pub fn check(&self, cursor: &mut Cursor<'_>, path: &str, violations: &mut Vec<Violation>) -> Result<(), JsonError> {
         if cursor.kind()? == Kind::Object {
             return self.fields.check(cursor, path, violations);
         }
@@ -162,12 +157,7 @@ impl Fields {
         Ok(Self(fields))
     }
 
-    fn check(
-        &self,
-        cursor: &mut Cursor<'_>,
-        path: &str,
-        violations: &mut Vec<Violation>,
-    ) -> Result<(), JsonError> {
+    fn check(&self, cursor: &mut Cursor<'_>, path: &str, violations: &mut Vec<Violation>) -> Result<(), JsonError> {
         let mut guess = 0;
         cursor.object(|cursor, key| {
             // Messages mostly have their fields in the schema's order.
@@ -199,12 +189,7 @@ impl Fields {
 }
 
 impl Field {
-    fn check(
-        &self,
-        cursor: &mut Cursor<'_>,
-        parent: &str,
-        violations: &mut Vec<Violation>,
-    ) -> Result<(), JsonError> {
+    fn check(&self, cursor: &mut Cursor<'_>, parent: &str, violations: &mut Vec<Violation>) -> Result<(), JsonError> {
         let kind = cursor.kind()?;
         if kind == Kind::Null {
             return cursor.value().map(drop);

@@ -1,0 +1,301 @@
+import type { Clock, Timer } from '../session/clock.js'
+import type { Extras } from './codec.js'
+import { type Entry, packedText } from './log.js'
+import type { Stream } from './stream.js'
+
+/** A subscription as its group sees it. */
+export interface Member {
+  /** Whether it takes messages now: its socket is not full and its credit not used up. */
+  readonly ready: boolean
+  /** How many messages it may be given; infinite where it asked for no credit. */
+  readonly credit: number
+  /** Sends messages `from` to `to` of an entry; gives the indices of those that its filter lets through. */
+  deliver(entry: Entry, from: number, to: number, extras: Extras): void
+}
+
+/** How a group keeps its place. */
+export interface GroupOptions {
+  /** Its name; groups without one are forgotten with their last member. */
+  readonly name?: string
+  /** Whether messages stay outstanding until they are acknowledged. */
+  readonly acknowledge: boolean
+  /** ms until a message that was not acknowledged is given out again. */
+  readonly acknowledgeWithin: number
+  /** Times that a message is given out before it goes to the dead-letter stream. */
+  readonly maxDeliveries: number
+  /** Messages given out and not acknowledged, at most. */
+  readonly maxOutstanding: number
+}
+
+interface Outstanding {
+  readonly offset: number
+  readonly member: Member
+  readonly deadline: number
+  /** Times given out so far. */
+  readonly deliveries: number
+}
+
+/** What a group needs of its server. */
+export interface GroupHost {
+  readonly clock: Clock
+  /** Keeps a committed offset. */
+  commit(group: Group, offset: number): void
+  /** A message was given out too often. */
+  deadLetter(group: Group, text: string): void
+  /** Reading the log failed. */
+  failed(error: Error): void
+}
+
+/** Bytes of one delivery to one socket, about. */
+const SLICE = 256 << 10
+
+/** Those who share the messages of a stream: each goes to one of them. A member that is slow is read for later. */
+export class Group {
+  readonly stream: Stream
+  readonly client: string
+  readonly key: string
+  readonly options: GroupOptions
+  /** Offset of the next message that has not been given out. */
+  position: number
+  /** Everything before it is done with. */
+  committed: number
+  readonly #host: GroupHost
+  readonly #members: Member[] = []
+  readonly #outstanding = new Map<number, Outstanding>()
+  /** Offsets to give out again, with the times that they were. */
+  readonly #again = new Map<number, number>()
+  #turn = 0
+  #read: Entry[] = []
+  #reading = false
+  #timer: Timer | undefined
+
+  constructor(stream: Stream, client: string, key: string, options: GroupOptions, position: number, host: GroupHost) {
+    this.stream = stream
+    this.client = client
+    this.key = key
+    this.options = options
+    this.position = position
+    this.committed = position
+    this.#host = host
+  }
+
+  get members(): number {
+    return this.#members.length
+  }
+
+  /** Messages that nobody has had, or acknowledged where that is asked. */
+  get lag(): number {
+    return this.stream.next - Math.max(this.committed, this.stream.start)
+  }
+
+  /** Messages given out and not acknowledged. */
+  get outstanding(): number {
+    return this.#outstanding.size
+  }
+
+  join(member: Member): void {
+    this.#members.push(member)
+    this.pump()
+  }
+
+  /** Takes a member out; what it had not acknowledged goes to others. */
+  leave(member: Member): void {
+    const index = this.#members.indexOf(member)
+    if (index < 0) return
+    this.#members.splice(index, 1)
+    for (const { offset, deliveries, member: holder } of this.#outstanding.values()) {
+      if (holder === member) this.#giveAgain(offset, deliveries)
+    }
+    this.pump()
+  }
+
+  /** Moves the place of the group, as if nothing had been given out from there on. */
+  seek(offset: number): void {
+    this.#outstanding.clear()
+    this.#again.clear()
+    this.position = offset
+    this.#commit(offset)
+    this.pump()
+  }
+
+  /** A member is done with messages; gives how many of them were outstanding. */
+  acknowledge(member: Member, offsets: Iterable<number>): number {
+    let count = 0
+    for (const offset of offsets) {
+      if (this.#outstanding.get(offset)?.member !== member) continue
+      this.#outstanding.delete(offset)
+      count++
+    }
+    this.#advance()
+    this.pump()
+    return count
+  }
+
+  /** A member is done with everything up to an offset that it was given. */
+  acknowledgeTo(member: Member, offset: number): number {
+    const offsets: number[] = []
+    for (const entry of this.#outstanding.values()) {
+      if (entry.member === member && entry.offset <= offset) offsets.push(entry.offset)
+    }
+    return this.acknowledge(member, offsets)
+  }
+
+  /** A member gives messages back, to be given out again at once. */
+  reject(member: Member, offsets: Iterable<number>): number {
+    let count = 0
+    for (const offset of offsets) {
+      const entry = this.#outstanding.get(offset)
+      if (entry?.member !== member) continue
+      this.#giveAgain(offset, entry.deliveries)
+      count++
+    }
+    this.#advance()
+    this.pump()
+    return count
+  }
+
+  /** Gives out what there is to those who take it. */
+  pump(): void {
+    if (this.#members.length === 0) return
+    if (this.position < this.stream.start) this.position = this.stream.start
+    while (this.#again.size > 0 && this.#pumpAgain());
+    while (this.position < this.stream.next && this.#pumpNext());
+  }
+
+  #pumpAgain(): boolean {
+    const [offset, deliveries] = this.#again.entries().next().value as [number, number]
+    const entry = this.#entry(offset)
+    if (entry === null) return false
+    if (entry === undefined || offset < this.stream.start) {
+      this.#again.delete(offset)
+      this.#advance()
+      return true
+    }
+    if (deliveries >= this.options.maxDeliveries) {
+      this.#again.delete(offset)
+      this.#host.deadLetter(this, packedText(entry.packed, offset - entry.first))
+      this.#advance()
+      return true
+    }
+    const member = this.#next()
+    if (member === undefined) return false
+    this.#again.delete(offset)
+    const index = offset - entry.first
+    this.#give(member, entry, index, index + 1, deliveries)
+    return true
+  }
+
+  #pumpNext(): boolean {
+    const entry = this.#entry(this.position)
+    if (entry === null) return false
+    if (entry === undefined) {
+      // Retention took it.
+      this.position = this.stream.start > this.position ? this.stream.start : this.stream.next
+      return true
+    }
+    const room = this.options.acknowledge
+      ? this.options.maxOutstanding - this.#outstanding.size
+      : Number.POSITIVE_INFINITY
+    const member = room > 0 ? this.#next() : undefined
+    if (member === undefined) return false
+    const from = this.position - entry.first
+    const share = Math.ceil((entry.count - from) / this.#members.length)
+    const slice = Math.max(1, Math.floor((SLICE * entry.count) / entry.packed.length))
+    const to = from + Math.min(share, slice, member.credit, room)
+    this.position = entry.first + to
+    this.#give(member, entry, from, to, 0)
+    return true
+  }
+
+  #give(member: Member, entry: Entry, from: number, to: number, redelivered: number): void {
+    if (this.options.acknowledge) {
+      const deadline = this.#host.clock.elapsed() + this.options.acknowledgeWithin
+      for (let index = from; index < to; index++) {
+        const offset = entry.first + index
+        this.#outstanding.set(offset, { offset, member, deadline, deliveries: redelivered + 1 })
+      }
+      this.#watch()
+    }
+    member.deliver(entry, from, to, { offset: entry.first + from, time: entry.time, redelivered })
+    if (!this.options.acknowledge) this.#commit(this.position)
+  }
+
+  /** The member whose turn it is, of those that are ready. */
+  #next(): Member | undefined {
+    for (let tried = 0; tried < this.#members.length; tried++) {
+      const member = this.#members[this.#turn++ % this.#members.length] as Member
+      if (member.ready) return member
+    }
+    return undefined
+  }
+
+  /** The entry of an offset; null while it is being read, undefined where there is none. */
+  #entry(offset: number): Entry | undefined | null {
+    const holds = (entry: Entry): boolean => offset >= entry.first && offset < entry.first + entry.count
+    const entry = this.stream.recent(offset) ?? this.#read.find(holds)
+    if (entry !== undefined || offset >= this.stream.next) return entry
+    if (!this.#reading && this.#members.some((member) => member.ready)) void this.#load(offset)
+    return null
+  }
+
+  async #load(offset: number): Promise<void> {
+    this.#reading = true
+    try {
+      this.#read = await this.stream.read(offset)
+    } catch (error) {
+      this.#host.failed(error as Error)
+      return
+    } finally {
+      this.#reading = false
+    }
+    const found = this.#read[0]
+    if (found === undefined || found.first > offset) {
+      // Retention took it while it was read.
+      this.#again.delete(offset)
+      if (this.position === offset) this.position = found?.first ?? this.stream.next
+    }
+    this.pump()
+  }
+
+  #giveAgain(offset: number, deliveries: number): void {
+    this.#outstanding.delete(offset)
+    this.#again.set(offset, deliveries)
+  }
+
+  /** Commits up to the first message that is not done with. */
+  #advance(): void {
+    let offset = this.committed
+    while (offset < this.position && !this.#outstanding.has(offset) && !this.#again.has(offset)) offset++
+    this.#commit(offset)
+  }
+
+  #commit(offset: number): void {
+    if (offset === this.committed) return
+    this.committed = offset
+    if (this.options.name !== undefined) this.#host.commit(this, offset)
+  }
+
+  #watch(): void {
+    if (this.#timer !== undefined) return
+    const [oldest] = this.#outstanding.values()
+    if (oldest === undefined) return
+    const wait = Math.max(1, oldest.deadline - this.#host.clock.elapsed())
+    this.#timer = this.#host.clock.after(wait, () => {
+      this.#timer = undefined
+      const now = this.#host.clock.elapsed()
+      for (const { offset, deadline, deliveries } of this.#outstanding.values()) {
+        if (deadline > now) break
+        this.#giveAgain(offset, deliveries)
+      }
+      this.pump()
+      this.#watch()
+    })
+  }
+
+  /** Ends its timer. */
+  close(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#members.length = 0
+  }
+}
