@@ -147,7 +147,12 @@ export class EventBatch<M = unknown> implements Batch, Iterable<StreamMessage<M>
     const columns = [constant('stream', stream, this.length), constant('schema_version', schemaVersion, this.length)]
     if (this.offset(0) !== undefined) {
       columns.push(wide('offset', this.#block.offsets.slice(this.#from, to)))
-      columns.push(wide('time', this.#block.times.slice(this.#from, to).map((ms) => ms * 1_000_000n)))
+      columns.push(
+        wide(
+          'time',
+          this.#block.times.slice(this.#from, to).map((ms) => ms * 1_000_000n),
+        ),
+      )
     }
     columns.push(wide('rx', new BigInt64Array(this.length).fill(rx)))
     if (group !== undefined) columns.push(constant('group', group, this.length))

@@ -1,7 +1,7 @@
 import { streamSeaError } from './error-codes.js'
 import { checkedName } from './names.js'
 import { call, type Remote, ReplyError } from './remote.js'
-import type { MessageOf, SchemaDefinition, SchemaVersion } from './schema.js'
+import type { SchemaDefinition, SchemaVersion } from './schema.js'
 
 /** What is published: a value, or the JSON text of one, which is kept as it is (integers beyond 2^53 survive). */
 export type Payload<M = unknown> = { readonly payload: M } | { readonly payloadText: string }
@@ -132,9 +132,6 @@ export async function createJail(
 export async function deleteJail(args: Remote & { targetJailId: string }): Promise<{ id: string }> {
   return withTexts(await call(args, 'DELETE', `/jails/${checkedName('jail', args.targetJailId)}`), 'id')
 }
-
-/** A message of a schema's stream. */
-export type Message<S extends SchemaDefinition> = MessageOf<S>
 
 function streamPath(stream: string): string {
   return `/streams/${encodeURIComponent(stream)}`

@@ -103,8 +103,7 @@ export class StreamSeaServer {
       skipUTF8Validation: false,
     })
     const endpoints = new Endpoints(this)
-    const handle: RequestListener = (request, response) =>
-      endpoints.handle(request, response)
+    const handle: RequestListener = (request, response) => endpoints.handle(request, response)
     const { tls } = options
     const limits = { keepAliveTimeout: 65_000, headersTimeout: 30_000, requestTimeout: 60_000, maxHeaderSize: 16_384 }
     this.#http =

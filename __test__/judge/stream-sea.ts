@@ -1,0 +1,24 @@
+import type { Judge } from './main.js'
+import { judgeClient } from './stream-sea/client-side.js'
+import { judgeServer } from './stream-sea/server-side.js'
+import { type Vector, vectors } from './stream-sea/vector.js'
+
+const SIDES: readonly (readonly [side: string, run: (vector: Vector) => Promise<void>])[] = [
+  ['our server', judgeServer],
+  ['our client', judgeClient],
+]
+
+/** Replays each recorded exchange from both sides. */
+export const judge: Judge = async function* (folder) {
+  for (const vector of vectors(folder)) {
+    for (const [side, run] of SIDES) {
+      const name = `stream-sea ${vector.client}-${vector.scenario} (${side})`
+      try {
+        await run(vector)
+        yield { case: name, passed: true }
+      } catch (error) {
+        yield { case: name, passed: false, detail: (error as Error).message }
+      }
+    }
+  }
+}

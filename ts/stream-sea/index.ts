@@ -1,0 +1,42 @@
+export {
+  type PublishReply,
+  StreamSeaClient,
+  type StreamSeaClientOptions,
+  subscribe,
+  subscribeWithJwt,
+} from './client.js'
+export type { Credentials } from './credentials.js'
+export { EventBatch, type EventContext, type StreamMessage } from './event-batch.js'
+export { type Filter, isFilter, passes } from './filter.js'
+export { generateJwtKeys, type JwtClaims, signJwt } from './jwt.js'
+export { type Remote, ReplyError } from './remote.js'
+export {
+  createClient,
+  createJail,
+  defineStream,
+  deleteClient,
+  deleteJail,
+  describeStream,
+  getSchemaVersionsVector,
+  type NewClient,
+  type NewJail,
+  type Payload,
+  type PublishOptions,
+  publish,
+  publishBatch,
+  type Right,
+  rotateClientJwtPublicKey,
+  rotateClientSecret,
+} from './requests.js'
+export {
+  compareVersions,
+  defineSchema,
+  FieldType,
+  type MessageOf,
+  type SchemaDefinition,
+  type SchemaField,
+  type SchemaVersion,
+} from './schema.js'
+export { StreamSeaServer, type StreamSeaServerOptions } from './server.js'
+export type { Retention } from './stream.js'
+export { type SubscribeOptions, Subscription } from './subscription.js'
