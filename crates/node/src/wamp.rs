@@ -353,18 +353,6 @@ impl Js {
             &raw mut buffer,
             &raw mut offset,
         ))?;
-        /// The items of a typed array.
-        ///
-        /// # Safety
-        ///
-        /// `data` has `length` aligned items where `length` is not 0, and nothing writes to them during the call.
-        unsafe fn items<'a, T>(data: *mut c_void, length: usize) -> &'a [T] {
-            if length == 0 || data.is_null() {
-                return &[];
-            }
-            // SAFETY: the caller's.
-            unsafe { std::slice::from_raw_parts(data.cast::<T>(), length) }
-        }
         // SAFETY: the engine gave kind, place and length; typed arrays are aligned to their items.
         unsafe {
             match kind {
@@ -454,4 +442,17 @@ fn write_integers<T: Copy + Into<i64>>(values: &[T], out: &mut impl Write) {
     for &value in values {
         out.signed(value.into());
     }
+}
+
+/// The items of a typed array.
+///
+/// # Safety
+///
+/// `data` has `length` aligned items where `length` is not 0, and nothing writes to them during the call.
+unsafe fn items<'a, T>(data: *mut c_void, length: usize) -> &'a [T] {
+    if length == 0 || data.is_null() {
+        return &[];
+    }
+    // SAFETY: the caller's.
+    unsafe { std::slice::from_raw_parts(data.cast::<T>(), length) }
 }

@@ -1,0 +1,282 @@
+import { sleep } from '../session/clock.js'
+import type { MeasurandError } from '../session/errors.js'
+import type { FieldsReply } from './data.js'
+import type { DataNode } from './data-node-hub.js'
+import { type DataResult, joinResults, readData, readFields, sliceResult } from './data-reader.js'
+import { sisockError } from './error-codes.js'
+import { isNodeName, nodeUri, sisockToUnixTime, uri } from './uri.js'
+import { type CallOptions, type SessionDetails, WampClient, type WampConfig } from './wamp-client.js'
+
+/** What a consumer can be told. */
+export interface DataNodeConsumerConfig extends WampConfig {
+  /** Whether final samples are kept, and not asked for again; bytes, 64 MiB unless told, 0 for none. */
+  readonly cacheBytes?: number
+  /** How long a hub is waited for on joining, ms; 30,000 unless told. */
+  readonly hubWait?: number
+  /** Whether nodes that offer it are asked for columns as bytes; they are unless told. */
+  readonly columns?: boolean
+}
+
+/** What a request for data can be told. */
+export interface DataRequest extends CallOptions {
+  /** Seconds that successive samples are to be apart at least. */
+  readonly minStride?: number | null
+  /** Seconds that are asked for at once; all unless told. What is too much for the node is cut in any case. */
+  readonly chunk?: number
+}
+
+/** A node came or went. */
+export interface NodeEvent {
+  readonly kind: 'added' | 'subtracted'
+  readonly node: DataNode
+}
+
+interface Cached {
+  /** Seconds since 1970: the result is final in `[from, until)`. */
+  from: number
+  until: number
+  result: DataResult
+  bytes: number
+}
+
+/** Windows shorter than this are not cut any further, seconds. */
+const SHORTEST = 1e-3
+
+/**
+ * Lists data nodes and asks them for data.
+ *
+ * ```ts
+ * await using consumer = new DataNodeConsumer({ url: 'ws://127.0.0.1:8080/ws', user: 'simonsobs' })
+ * await consumer.connect()
+ * for (const { name } of consumer.nodes) {
+ *   const [fields] = await consumer.getFields(name)
+ *   const { data, timeline } = await consumer.getData(name, Object.keys(fields), -3600, 0)
+ * }
+ * ```
+ *
+ * Numbers come as `Float64Array`s, gaps as NaN. What a node calls final is not asked for twice.
+ */
+export class DataNodeConsumer extends WampClient {
+  readonly #config: DataNodeConsumerConfig
+  readonly #nodes = new Map<string, DataNode>()
+  readonly #watchers = new Set<(event: NodeEvent) => void>()
+  readonly #fields = new Map<string, FieldsReply[0]>()
+  /** Nodes that have no `get_columns`. */
+  readonly #plain = new Set<string>()
+  readonly #cache = new Map<string, Cached>()
+  #cachedBytes = 0
+
+  constructor(config: DataNodeConsumerConfig = {}) {
+    super('sisock-consumer', config)
+    this.#config = config
+  }
+
+  /** The nodes that the hub lists, kept up to date. */
+  get nodes(): DataNode[] {
+    return [...this.#nodes.values()]
+  }
+
+  async onJoin(_details: SessionDetails): Promise<void> {
+    // First the topics, then the list: in the other order a node could come in between and be missed.
+    await this.subscribe(uri('consumer.data_node_added'), ([node]) => this.#changed('added', node))
+    await this.subscribe(uri('consumer.data_node_subtracted'), ([node]) => this.#changed('subtracted', node))
+    const start = this.clock.elapsed()
+    for (;;) {
+      try {
+        await this.refresh()
+        return
+      } catch (error) {
+        const { code } = error as MeasurandError
+        if (code !== 'ERR_SISOCK_PROCEDURE_MISSING' || this.clock.elapsed() - start > (this.#config.hubWait ?? 30_000))
+          throw error
+        await sleep(this.clock, 200, this.signal)
+      }
+    }
+  }
+
+  /** Asks the hub for the nodes; gives them. */
+  async refresh(): Promise<DataNode[]> {
+    const answer = await this.call(uri('consumer.get_data_node'))
+    if (!Array.isArray(answer)) throw sisockError('ERR_SISOCK_REPLY_SHAPE', 'get_data_node gave no list')
+    const listed = answer.map(readNode)
+    for (const name of [...this.#nodes.keys()]) {
+      if (!listed.some((node) => node.name === name)) this.#changed('subtracted', this.#nodes.get(name))
+    }
+    for (const node of listed) if (!this.#nodes.has(node.name)) this.#changed('added', node)
+    return this.nodes
+  }
+
+  /** Calls when a node comes or goes; gives the function that stops it. */
+  watch(call: (event: NodeEvent) => void): () => void {
+    this.#watchers.add(call)
+    return () => this.#watchers.delete(call)
+  }
+
+  /** The fields and timelines that a node has between two sisock times; of all times unless told. */
+  async getFields(node: string, start = 1, end = 0, options?: CallOptions): Promise<FieldsReply> {
+    const reply = readFields(await this.call(nodeUri(checked(node), 'get_fields'), [start, end], undefined, options))
+    this.#fields.set(node, { ...this.#fields.get(node), ...reply[0] })
+    return reply
+  }
+
+  /** The samples of fields of a node between two sisock times, `[start, end)`. */
+  async getData(
+    node: string,
+    fields: readonly string[],
+    start: number,
+    end: number,
+    request: DataRequest = {},
+  ): Promise<DataResult> {
+    checked(node)
+    if (fields.some((name) => this.#fields.get(node)?.[name] === undefined)) await this.getFields(node, 1, 0, request)
+    const known = this.#fields.get(node) ?? {}
+    const { minStride = null } = request
+    const isAbsolute = start > 0 && end > 0
+    if (!isAbsolute || minStride !== null || (this.#config.cacheBytes ?? DEFAULT_CACHE) === 0) {
+      return this.#fetch(node, fields, start, end, request)
+    }
+    return this.#cached(node, fields, known, start, end, request)
+  }
+
+  #cached(
+    node: string,
+    fields: readonly string[],
+    known: FieldsReply[0],
+    start: number,
+    end: number,
+    request: DataRequest,
+  ): Promise<DataResult> {
+    const key = JSON.stringify([node, [...fields].sort()])
+    const cached = this.#cache.get(key)
+    if (cached === undefined || start < cached.from || start >= cached.until) {
+      return this.#fetch(node, fields, start, end, request).then((result) => {
+        this.#keep(key, start, end, result, known)
+        return result
+      })
+    }
+    // The newest use is last: the first goes when there is no room.
+    this.#cache.delete(key)
+    this.#cache.set(key, cached)
+    if (end <= cached.until) return Promise.resolve(sliceResult(cached.result, known, start, end))
+    return this.#fetch(node, fields, cached.until, end, request).then((rest) => {
+      const whole = joinResults([sliceResult(cached.result, known, cached.from, cached.until), rest])
+      this.#keep(key, cached.from, end, whole, known)
+      const result = sliceResult(whole, known, start, end)
+      return { data: result.data, timeline: { ...result.timeline } }
+    })
+  }
+
+  #keep(key: string, from: number, end: number, result: DataResult, known: FieldsReply[0]): void {
+    const limits = Object.values(result.timeline).map(({ finalizedUntil }) => finalizedUntil ?? end)
+    const until = Math.min(end, this.#now(), ...limits)
+    this.#forget(key)
+    if (!(until > from) || Object.keys(result.timeline).length === 0) return
+    const final = sliceResult(result, known, from, until)
+    let bytes = 0
+    for (const values of Object.values(final.data)) bytes += values.length * 8
+    for (const { t } of Object.values(final.timeline)) bytes += t.byteLength
+    const limit = this.#config.cacheBytes ?? DEFAULT_CACHE
+    if (bytes > limit) return
+    this.#cache.set(key, { from, until, result: final, bytes })
+    this.#cachedBytes += bytes
+    for (const oldest of this.#cache.keys()) {
+      if (this.#cachedBytes <= limit) break
+      this.#forget(oldest)
+    }
+  }
+
+  #forget(key: string): void {
+    this.#cachedBytes -= this.#cache.get(key)?.bytes ?? 0
+    this.#cache.delete(key)
+  }
+
+  #now(): number {
+    return Number(this.clock.now() / 1000n) / 1e6
+  }
+
+  /** Asks piece by piece; a piece that is too much for the node is halved. */
+  async #fetch(
+    node: string,
+    fields: readonly string[],
+    start: number,
+    end: number,
+    request: DataRequest,
+  ): Promise<DataResult> {
+    const { chunk } = request
+    if (chunk === undefined || !(chunk > 0)) return this.#window(node, fields, start, end, request)
+    const [from, to] = [sisockToUnixTime(start, this.#now()), sisockToUnixTime(end, this.#now())]
+    const results: DataResult[] = []
+    for (let at = from; at < to; at += chunk) {
+      results.push(await this.#window(node, fields, at, Math.min(at + chunk, to), request))
+    }
+    return results.length === 0
+      ? { data: Object.fromEntries(fields.map((name) => [name, []])), timeline: {} }
+      : joinResults(results)
+  }
+
+  async #window(
+    node: string,
+    fields: readonly string[],
+    start: number,
+    end: number,
+    request: DataRequest,
+  ): Promise<DataResult> {
+    const answer = await this.#ask(node, fields, start, end, request)
+    if (answer !== false) return readData(answer, this.#fields.get(node) ?? {})
+    const [from, to] = [sisockToUnixTime(start, this.#now()), sisockToUnixTime(end, this.#now())]
+    const middle = from + (to - from) / 2
+    if (!(to - from > SHORTEST) || middle <= from || middle >= to) {
+      throw sisockError('ERR_SISOCK_ALLOWANCE', `${node} gives less than the samples of ${from} to ${to} at once`)
+    }
+    return joinResults([
+      await this.#window(node, fields, from, middle, request),
+      await this.#window(node, fields, middle, to, request),
+    ])
+  }
+
+  async #ask(
+    node: string,
+    fields: readonly string[],
+    start: number,
+    end: number,
+    request: DataRequest,
+  ): Promise<unknown> {
+    const { minStride = null, timeout, signal } = request
+    const args = minStride === null ? [fields, start, end] : [fields, start, end, minStride]
+    const options = { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) }
+    if (this.isBinary && this.#config.columns !== false && !this.#plain.has(node)) {
+      try {
+        return await this.call(nodeUri(node, 'get_columns'), args, undefined, options)
+      } catch (error) {
+        if ((error as MeasurandError).code !== 'ERR_SISOCK_PROCEDURE_MISSING') throw error
+        this.#plain.add(node)
+      }
+    }
+    return this.call(nodeUri(node, 'get_data'), args, undefined, options)
+  }
+
+  #changed(kind: NodeEvent['kind'], value: unknown): void {
+    const node = readNode(value)
+    this.#plain.delete(node.name)
+    this.#fields.delete(node.name)
+    const isKnown = this.#nodes.has(node.name)
+    if (kind === 'added') this.#nodes.set(node.name, node)
+    else this.#nodes.delete(node.name)
+    if (isKnown === (kind === 'added')) return
+    this.status.emit(`node-${kind}`, { node: node.name })
+    for (const watcher of this.#watchers) watcher({ kind, node })
+  }
+}
+
+const DEFAULT_CACHE = 64 << 20
+
+function checked(node: string): string {
+  if (isNodeName(node)) return node
+  throw sisockError('ERR_SISOCK_NAME_INVALID', `no node is named ${node}`)
+}
+
+function readNode(value: unknown): DataNode {
+  const { name, description } = (value ?? {}) as { name?: unknown; description?: unknown }
+  if (typeof name !== 'string') throw sisockError('ERR_SISOCK_REPLY_SHAPE', 'a node without a name')
+  return { name, description: typeof description === 'string' ? description : null }
+}

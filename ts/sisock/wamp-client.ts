@@ -1,0 +1,444 @@
+import { type Clock, sleep } from '../session/clock.js'
+import { sessionError } from '../session/error-codes.js'
+import { MeasurandError, ProtocolError } from '../session/errors.js'
+import { Backoff, type ReconnectOptions } from '../session/reconnect.js'
+import { describeError, Session, type SessionOptions } from '../session/session.js'
+import { deriveKey, signChallenge } from './authentication.js'
+import {
+  defer,
+  type EventHandler,
+  type Kwargs,
+  loadAutobahn,
+  type Procedure,
+  type Registration,
+  type Subscription,
+  type WampError,
+  type WampSession,
+} from './autobahn.js'
+import { sisockError } from './error-codes.js'
+import { REALM, SISOCK_HOST, SISOCK_PORT, WAMP_SECRET, WAMP_USER } from './uri.js'
+import { type WampEndpoint, WampTransport } from './wamp-transport.js'
+
+/** Where a client joins and as whom. */
+export interface WampConfig extends SessionOptions, Partial<WampEndpoint> {
+  /** `test_realm` unless told. */
+  readonly realm?: string
+  /** `WAMP_USER` unless told. */
+  readonly user?: string
+  /** `WAMP_SECRET` unless told; there is no other default. */
+  readonly secret?: string
+  /** Joins without a user, where the router allows it. */
+  readonly anonymous?: boolean
+  /** How long the first connection is tried, ms; 0, once, unless told. */
+  readonly wait?: number
+  /** How a connection that broke is tried again; `false`: it is not, and the session ends. */
+  readonly reconnect?: ReconnectOptions | false
+  /** How long a call waits for its answer, ms; 60,000 unless told, 0 for ever. */
+  readonly callTimeout?: number
+}
+
+/** What the router says of the session: the Python class's `details`. */
+export interface SessionDetails {
+  /** The session's id, 1 to 2^53. */
+  readonly session: number
+  readonly realm: string
+  readonly authid?: string
+  readonly authrole?: string
+  readonly [key: string]: unknown
+}
+
+/** A router's challenge. */
+export interface Challenge {
+  readonly method: string
+  readonly extra: Kwargs
+}
+
+/** What a single call can be told. */
+export interface CallOptions {
+  /** ms; that of the session unless told. */
+  readonly timeout?: number
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A session of npm autobahn on a connection that comes back: what data nodes, hub and consumer have in common. After a
+ * reconnection `onJoin` runs again, in a new WAMP session with a new id.
+ */
+export abstract class WampClient extends Session {
+  readonly system = 'sisock'
+  readonly config: WampConfig
+  #transport: WampTransport | undefined
+  #session: WampSession | undefined
+  #details: SessionDetails | undefined
+  #lost: ((error: MeasurandError) => void) | undefined
+  readonly #pending = new Set<(error: Error) => void>()
+
+  constructor(kind: string, config: WampConfig = {}) {
+    const url = config.url ?? `wss://${SISOCK_HOST}:${SISOCK_PORT}/ws`
+    super(`${kind}-${url.replace(/^wss?:\/\//, '').replace(/[^A-Za-z0-9]+/g, '-')}`, config)
+    this.config = { ...config, url }
+  }
+
+  /** The session of npm autobahn, while there is one. */
+  get wamp(): WampSession {
+    if (this.#session === undefined) throw sessionError('ERR_SESSION_NOT_CONNECTED', `${this.name} is not connected`)
+    return this.#session
+  }
+
+  /** What the router said of the session, while there is one. */
+  get details(): SessionDetails | undefined {
+    return this.#details
+  }
+
+  /** The subprotocol that was agreed, while there is a connection. */
+  get subprotocol(): string | undefined {
+    return this.#transport?.framing.subprotocol
+  }
+
+  /** Whether bytes can be sent as they are: they cannot in JSON. */
+  protected get isBinary(): boolean {
+    return this.#transport?.framing.isBinary ?? false
+  }
+
+  /** Resolves while few enough bytes wait in the socket. */
+  protected ready(): Promise<void> {
+    return this.#transport?.ready() ?? Promise.resolve()
+  }
+
+  /** Connects, joins, and does what `onJoin` does; rejects with what went wrong. */
+  async connect(): Promise<void> {
+    this.begin('connecting')
+    try {
+      await this.#establish(this.config.wait ?? 0)
+    } catch (error) {
+      this.fail(error as Error)
+      throw error
+    }
+    this.#connected()
+  }
+
+  /** Fired when the connection stands: joins the realm. */
+  onConnect(): void {
+    const { anonymous = false, realm = REALM, user = WAMP_USER } = this.config
+    if (anonymous) this.join(realm, ['anonymous'])
+    else this.join(realm, ['wampcra'], user)
+  }
+
+  /** Fired when the router asks who we are: gives the signature. */
+  onChallenge(challenge: Challenge): string | Promise<string> {
+    const { method, extra } = challenge
+    if (method !== 'wampcra') throw sisockError('ERR_SISOCK_AUTH_METHOD', `the router asks for ${method}`)
+    const secret = this.#secret()
+    const { challenge: text, salt, iterations, keylen } = extra
+    if (typeof text !== 'string') throw sisockError('ERR_SISOCK_PROTOCOL', 'a challenge without its text')
+    if (typeof salt !== 'string' || salt === '') return signChallenge(secret, text)
+    const numbers = {
+      ...(typeof iterations === 'number' ? { iterations } : {}),
+      ...(typeof keylen === 'number' ? { keylen } : {}),
+    }
+    return signChallenge(deriveKey(secret, { salt, ...numbers }), text)
+  }
+
+  /** Fired when the session has joined; `connect` resolves when it has. */
+  abstract onJoin(details: SessionDetails): void | Promise<void>
+
+  /** Asks the router to let us into a realm. */
+  join(realm: string, authmethods: readonly string[], authid?: string): void {
+    this.wamp.join(realm, authmethods, authid)
+  }
+
+  /** Calls a procedure; rejects with a typed error. */
+  async call(
+    procedure: string,
+    args: readonly unknown[] = [],
+    kwargs?: Kwargs,
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    const { timeout = this.config.callTimeout ?? 60_000, signal } = options
+    signal?.throwIfAborted()
+    const pending = this.wamp.call(procedure, args, kwargs)
+    return this.#answered(procedure, pending, timeout, signal, () => pending.cancel({ mode: 'killnowait' }))
+  }
+
+  /** Registers a procedure. */
+  register(procedure: string, endpoint: Procedure, options?: Kwargs): Promise<Registration> {
+    return this.#answered(procedure, this.wamp.register(procedure, endpoint, options)) as Promise<Registration>
+  }
+
+  /** Subscribes a topic. */
+  subscribe(topic: string, handler: EventHandler, options?: Kwargs): Promise<Subscription> {
+    return this.#answered(topic, this.wamp.subscribe(topic, handler, options)) as Promise<Subscription>
+  }
+
+  /** Publishes to a topic; resolves when the router has it, where the option `acknowledge` is true. */
+  async publish(topic: string, args: readonly unknown[] = [], kwargs?: Kwargs, options?: Kwargs): Promise<void> {
+    const acknowledged = this.wamp.publish(topic, args, kwargs, options)
+    if (acknowledged !== undefined) await this.#answered(topic, acknowledged)
+  }
+
+  /** The connection is gone; what is under way has been rejected. */
+  protected onLost(_error: MeasurandError | undefined): void {}
+
+  /** Says good-bye to others before the session leaves. */
+  protected farewell(): Promise<void> | void {}
+
+  protected async deliverRest(): Promise<void> {
+    await this.farewell()
+  }
+
+  protected async shut(): Promise<void> {
+    const [transport, session] = [this.#transport, this.#session]
+    if (transport === undefined) return
+    if (session?.isOpen) {
+      await Promise.race([Promise.resolve(this.farewell()).catch(() => {}), sleepQuietly(this.clock, 2000)])
+      const left = new Promise<void>((resolve) => {
+        session.onleave = () => resolve()
+      })
+      if (session.isOpen) {
+        session.leave('wamp.close.normal')
+        await Promise.race([left, sleepQuietly(this.clock, 1000)])
+      }
+    }
+    const closed = new Promise<void>((resolve) => {
+      transport.onclose = () => resolve()
+    })
+    transport.close()
+    await Promise.race([closed, sleepQuietly(this.clock, 1000)])
+    transport.terminate()
+    this.#drop(sessionError('ERR_SESSION_CLOSED', `${this.name} is closed`))
+  }
+
+  #secret(): string {
+    const secret = this.config.secret ?? WAMP_SECRET
+    if (secret === undefined) throw sisockError('ERR_SISOCK_SECRET_MISSING', 'set WAMP_SECRET or the option secret')
+    return secret
+  }
+
+  /** Tries until it works or `wait` is over; who is refused for what he is does not try again. */
+  async #establish(wait: number): Promise<void> {
+    const backoff = new Backoff(this.config.reconnect === false ? {} : this.config.reconnect)
+    const start = this.clock.elapsed()
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#open()
+        return
+      } catch (error) {
+        this.#transport?.terminate()
+        this.#drop(error as Error)
+        const delay = backoff.next()
+        this.status.emit('attempt-failed', { attempt, ...describeError(error as Error) })
+        if (this.signal.aborted || isFinal(error) || this.clock.elapsed() + delay - start > wait) throw error
+        await sleep(this.clock, delay, this.signal)
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
+    if (!this.config.anonymous) this.#secret()
+    const { Session: AutobahnSession } = await loadAutobahn()
+    const transport = await WampTransport.open(
+      { ...this.config, url: this.config.url as string },
+      this.stats,
+      this.signal,
+    )
+    this.#transport = transport
+    const joined = new Promise<SessionDetails>((resolve, reject) => {
+      this.#lost = reject
+      let refused: Error | undefined
+      const session = new AutobahnSession(
+        transport,
+        defer,
+        (_, method, extra) => {
+          try {
+            return this.onChallenge({ method, extra })
+          } catch (error) {
+            refused = error as Error
+            throw error
+          }
+        },
+        (error) => this.status.emit('handler-failed', describeError(asError(error))),
+        (error) => reject(sisockError('ERR_SISOCK_PROTOCOL', String((error as WampError)?.error ?? error))),
+      )
+      this.#session = session
+      session.onjoin = (details) =>
+        resolve({ ...details, session: session.id as number, realm: this.config.realm ?? REALM })
+      session.onleave = (reason, details) => {
+        const error = refused ?? leaveError(reason, details)
+        reject(error)
+        transport.close()
+        this.#ended(transport, error as MeasurandError)
+      }
+      transport.onclose = (error) => {
+        const why =
+          error ?? sessionError('ERR_SESSION_CONNECTION_LOST', 'the router closed the connection', { system: 'sisock' })
+        reject(refused ?? why)
+        this.#ended(transport, why)
+      }
+      this.onConnect()
+    })
+    this.#details = await this.#inTime(joined)
+    await Promise.race([
+      this.onJoin(this.#details),
+      new Promise<never>((_, reject) => {
+        this.#lost = reject
+      }),
+    ])
+  }
+
+  async #inTime<T>(promise: Promise<T>): Promise<T> {
+    const limit = this.config.connectTimeout ?? 10_000
+    let timer: { cancel(): void } | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = this.clock.after(limit, () =>
+        reject(sessionError('ERR_SESSION_CONNECT_TIMEOUT', `no WELCOME in ${limit} ms`, { system: 'sisock' })),
+      )
+    })
+    try {
+      return await Promise.race([promise, late])
+    } finally {
+      timer?.cancel()
+      promise.catch(() => {})
+    }
+  }
+
+  #connected(): void {
+    this.setState('connected', { session: this.#details?.session, subprotocol: this.subprotocol })
+    if (this.#transport === undefined) this.#reconnect(undefined)
+  }
+
+  /** A transport is over; what it carried is rejected. */
+  #ended(transport: WampTransport, error: MeasurandError | undefined): void {
+    if (this.#transport !== transport) return
+    const why = error ?? sessionError('ERR_SESSION_CONNECTION_LOST', 'the connection was closed', { system: 'sisock' })
+    this.#drop(why)
+    this.#lost?.(why as MeasurandError)
+    if (this.state === 'connected') this.#reconnect(why as MeasurandError)
+  }
+
+  #drop(error: Error): void {
+    this.#transport = undefined
+    this.#session = undefined
+    this.#details = undefined
+    for (const reject of [...this.#pending]) reject(error)
+  }
+
+  #reconnect(error: MeasurandError | undefined): void {
+    this.onLost(error)
+    if (this.config.reconnect === false) {
+      this.fail(error ?? sessionError('ERR_SESSION_CONNECTION_LOST', 'the connection was closed', { system: 'sisock' }))
+      return
+    }
+    this.setState('reconnecting', error === undefined ? undefined : describeError(error))
+    this.#establish(Number.POSITIVE_INFINITY).then(
+      () => {
+        this.stats.reconnects++
+        this.#connected()
+      },
+      (reason: Error) => {
+        if (!this.signal.aborted) this.fail(reason)
+      },
+    )
+  }
+
+  /** An answer, or a typed error: of the peer, of the time, or of the connection, on which npm autobahn would wait for ever. */
+  #answered<T>(
+    what: string,
+    promise: Promise<T>,
+    timeout = 60_000,
+    signal?: AbortSignal,
+    cancel?: () => void,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        this.#pending.delete(fail)
+        timer?.cancel()
+        signal?.removeEventListener('abort', abort)
+      }
+      const fail = (error: Error): void => {
+        settle()
+        reject(error)
+      }
+      const give = (error: Error): void => {
+        fail(error)
+        if (this.#session?.isOpen) cancel?.()
+      }
+      const abort = (): void =>
+        give(sessionError('ERR_SESSION_ABORTED', `${what} was given up`, { cause: signal?.reason }))
+      const timer =
+        timeout > 0
+          ? this.clock.after(timeout, () =>
+              give(sisockError('ERR_SISOCK_CALL_TIMEOUT', `${what}: no answer in ${timeout} ms`)),
+            )
+          : undefined
+      this.#pending.add(fail)
+      signal?.addEventListener('abort', abort, { once: true })
+      promise.then(
+        (value) => {
+          settle()
+          resolve(value)
+        },
+        (error: unknown) => fail(callError(what, error)),
+      )
+    })
+  }
+}
+
+function sleepQuietly(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve))
+}
+
+function asError(error: unknown): Error {
+  if (error instanceof Error) return error
+  const { error: code, args } = error as Partial<WampError>
+  return new Error(code === undefined ? String(error) : `${code}: ${(args ?? []).join(' ')}`)
+}
+
+/** What waiting does not cure. */
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof MeasurandError)) return true
+  return (
+    error.code.startsWith('ERR_SISOCK_AUTH') ||
+    error.code === 'ERR_SISOCK_REALM_UNKNOWN' ||
+    error.code === 'ERR_SISOCK_SECRET_MISSING' ||
+    error.code === 'ERR_SISOCK_NAME_INVALID' ||
+    error.code === 'ERR_SISOCK_NODE_OVERRIDE' ||
+    error.code === 'ERR_SESSION_OPTION_INVALID' ||
+    error.code === 'ERR_SESSION_TRANSPORT_MISSING'
+  )
+}
+
+const AUTH_REASONS = new Set([
+  'wamp.error.not_authorized',
+  'wamp.error.authentication_failed',
+  'wamp.error.authentication_denied',
+  'wamp.error.cannot_authenticate',
+  'wamp.error.no_auth_method',
+  'wamp.error.no_matching_auth_method',
+  'wamp.error.no_such_role',
+  'wamp.error.no_such_principal',
+])
+
+function leaveError(reason: string, details: Kwargs): MeasurandError {
+  const text = `${reason}: ${details['message'] ?? ''}`
+  if (reason === 'wamp.error.no_such_realm') return sisockError('ERR_SISOCK_REALM_UNKNOWN', text)
+  if (AUTH_REASONS.has(reason)) return sisockError('ERR_SISOCK_AUTH_DENIED', text)
+  return sessionError('ERR_SESSION_CONNECTION_LOST', `the router ended the session: ${text}`, { system: 'sisock' })
+}
+
+const CALL_CODES: Readonly<Record<string, Parameters<typeof sisockError>[0]>> = {
+  'wamp.error.no_such_procedure': 'ERR_SISOCK_PROCEDURE_MISSING',
+  'wamp.error.no_such_registration': 'ERR_SISOCK_PROCEDURE_MISSING',
+  'wamp.error.not_authorized': 'ERR_SISOCK_NOT_AUTHORIZED',
+  'wamp.error.authorization_failed': 'ERR_SISOCK_NOT_AUTHORIZED',
+  'wamp.error.canceled': 'ERR_SISOCK_CALL_CANCELED',
+  'wamp.error.procedure_already_exists': 'ERR_SISOCK_NODE_DENIED',
+}
+
+/** An error of npm autobahn as one of ours; its URI and arguments are the cause. */
+function callError(what: string, cause: unknown): Error {
+  if (cause instanceof ProtocolError) return cause
+  const { error, args } = (cause ?? {}) as Partial<WampError>
+  if (typeof error !== 'string') return cause instanceof Error ? cause : new Error(String(cause))
+  const text = `${what}: ${error}: ${(args ?? []).map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg))).join(' ')}`
+  return sisockError(CALL_CODES[error] ?? 'ERR_SISOCK_CALL_FAILED', text, { cause })
+}

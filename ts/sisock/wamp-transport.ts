@@ -1,0 +1,239 @@
+import type { ClientOptions, WebSocket } from 'ws'
+import { sessionError } from '../session/error-codes.js'
+import { MeasurandError } from '../session/errors.js'
+import type { TlsOptions } from '../session/transport.js'
+import type { SessionSocket } from './autobahn.js'
+import { sisockError } from './error-codes.js'
+import { Framing, type Serializer, type SerializerName, serializer } from './serializer.js'
+
+/** Where a router is and how it is spoken to. */
+export interface WampEndpoint {
+  /** `ws://host:port/path` or `wss://`. */
+  readonly url: string
+  /** Serializers in the order of preference; MessagePack, CBOR, JSON unless told. */
+  readonly serializers?: readonly SerializerName[]
+  /** Whether messages of one turn may share a WebSocket message; they may unless told. */
+  readonly batched?: boolean
+  /** Whether arrays of numbers are read as `Float64Array`s; they are unless told. */
+  readonly columns?: boolean
+  /** The longest WebSocket message that is taken, bytes; 256 MiB unless told. */
+  readonly maxMessageBytes?: number
+  /** Certificates for `wss://`. */
+  readonly tls?: TlsOptions
+  /** How long the connection may take to come about, ms; 10,000 unless told. */
+  readonly connectTimeout?: number
+  /** How often the router is asked whether it is still there, ms; 30,000 unless told, 0 never. */
+  readonly pingInterval?: number
+}
+
+/** Bytes that may wait in the socket before replies wait. */
+const HIGH_WATER = 16 << 20
+
+/** Counts what goes over the wire. */
+export interface WireCounter {
+  bytesIn: number
+  bytesOut: number
+  messagesIn: number
+  messagesOut: number
+}
+
+/** A WebSocket that carries WAMP messages. */
+export class WampTransport implements SessionSocket {
+  onmessage: (message: unknown) => void = () => {}
+  /** It is over, once and last; with the error that ended it. */
+  onclose: (error?: MeasurandError) => void = () => {}
+  readonly framing: Framing
+  readonly #socket: WebSocket
+  readonly #serializer: Serializer
+  readonly #counter: WireCounter
+  readonly #unsent: Uint8Array[] = []
+  readonly #relieved: (() => void)[] = []
+  #queued = 0
+  #error: MeasurandError | undefined
+  #ping: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  private constructor(socket: WebSocket, framing: Framing, endpoint: WampEndpoint, counter: WireCounter) {
+    this.framing = framing
+    this.#socket = socket
+    this.#counter = counter
+    this.#serializer = serializer(framing.name, { columns: endpoint.columns ?? true })
+    socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
+    socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
+    socket.on('error', (error) => {
+      this.#error ??= transportError(error)
+    })
+    this.#watch(endpoint.pingInterval ?? 30_000)
+  }
+
+  /** Connects; rejects with what went wrong. */
+  static async open(endpoint: WampEndpoint, counter: WireCounter, signal?: AbortSignal): Promise<WampTransport> {
+    const { WebSocket } = await import('ws').catch((cause: unknown) => {
+      throw sessionError('ERR_SESSION_TRANSPORT_MISSING', 'npm install autobahn ws', { system: 'sisock', cause })
+    })
+    const { batched = true, connectTimeout = 10_000, maxMessageBytes = 256 << 20, tls } = endpoint
+    const names = endpoint.serializers ?? ['msgpack', 'cbor', 'json']
+    const offers = names.flatMap((name) => [...(batched ? [new Framing(name, true)] : []), new Framing(name, false)])
+    const options: ClientOptions = {
+      handshakeTimeout: connectTimeout,
+      maxPayload: maxMessageBytes,
+      perMessageDeflate: false,
+      // The mask guards browsers' scripts against fooling proxies; a key of zeros spares the pass over every byte.
+      generateMask: (mask) => mask.fill(0),
+      ...(tls?.ca === undefined ? {} : { ca: Buffer.from(tls.ca) }),
+      ...(tls?.cert === undefined ? {} : { cert: Buffer.from(tls.cert) }),
+      ...(tls?.key === undefined ? {} : { key: Buffer.from(tls.key) }),
+      ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
+      ...(tls?.verify === false ? { rejectUnauthorized: false } : {}),
+    }
+    return new Promise((resolve, reject) => {
+      let socket: WebSocket
+      try {
+        socket = new WebSocket(
+          endpoint.url,
+          offers.map(({ subprotocol }) => subprotocol),
+          options,
+        )
+      } catch (cause) {
+        reject(sessionError('ERR_SESSION_OPTION_INVALID', `no WebSocket URL: ${endpoint.url}`, { cause }))
+        return
+      }
+      const abort = (): void => socket.terminate()
+      signal?.addEventListener('abort', abort, { once: true })
+      const fail = (error: Error): void => {
+        signal?.removeEventListener('abort', abort)
+        reject(transportError(error))
+      }
+      socket.once('error', fail)
+      socket.once('open', () => {
+        socket.off('error', fail)
+        signal?.removeEventListener('abort', abort)
+        const framing = Framing.of(socket.protocol)
+        if (framing === undefined) {
+          socket.on('error', () => {})
+          socket.terminate()
+          reject(sisockError('ERR_SISOCK_PROTOCOL', `the router chose the subprotocol ${socket.protocol || 'none'}`))
+          return
+        }
+        resolve(new WampTransport(socket, framing, endpoint, counter))
+      })
+    })
+  }
+
+  /** Bytes that wait in the socket. */
+  get queuedBytes(): number {
+    return this.#queued
+  }
+
+  /** Resolves while few enough bytes wait in the socket. */
+  async ready(): Promise<void> {
+    while (this.#queued > HIGH_WATER && !this.#isClosed) {
+      await new Promise<void>((resolve) => this.#relieved.push(resolve))
+    }
+  }
+
+  send(message: unknown): void {
+    if (this.#isClosed) return
+    const bytes = this.#serializer.serialize(message)
+    this.#counter.messagesOut++
+    if (!this.framing.isBatched) {
+      this.#write(bytes)
+      return
+    }
+    this.#unsent.push(bytes)
+    if (this.#unsent.length === 1) setImmediate(() => this.#flush())
+  }
+
+  close(code = 1000, reason = ''): void {
+    this.#flush()
+    this.#socket.close(code < 1000 || code === 1006 ? 1000 : code, reason.slice(0, 100))
+  }
+
+  /** Closes it without a handshake. */
+  terminate(): void {
+    this.#socket.terminate()
+  }
+
+  #flush(): void {
+    if (this.#unsent.length > 0) this.#write(this.framing.join(this.#unsent.splice(0)))
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#queued += bytes.byteLength
+    this.#counter.bytesOut += bytes.byteLength
+    this.#socket.send(bytes, { binary: this.framing.isBinary }, () => {
+      this.#queued -= bytes.byteLength
+      if (this.#queued <= HIGH_WATER) for (const relieved of this.#relieved.splice(0)) relieved()
+    })
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    this.#counter.bytesIn += data.length
+    try {
+      if (isBinary !== this.framing.isBinary) {
+        throw sisockError(
+          'ERR_SISOCK_PROTOCOL',
+          `a ${isBinary ? 'binary' : 'text'} message in ${this.framing.subprotocol}`,
+        )
+      }
+      for (const message of this.framing.split(data)) {
+        this.#counter.messagesIn++
+        this.onmessage(this.#serializer.unserialize(message))
+      }
+    } catch (error) {
+      this.#error ??= error instanceof MeasurandError ? error : transportError(error as Error)
+      this.#socket.close(1002)
+    }
+  }
+
+  #closed(code: number, reason: string): void {
+    this.#isClosed = true
+    clearInterval(this.#ping)
+    for (const relieved of this.#relieved.splice(0)) relieved()
+    if (code === 1009)
+      this.#error ??= sisockError('ERR_SISOCK_MESSAGE_LENGTH', reason || 'the peer refused a message as too long')
+    if (code !== 1000 && code !== 1001) {
+      this.#error ??= sessionError('ERR_SESSION_CONNECTION_LOST', `closed with ${code} ${reason}`, { system: 'sisock' })
+    }
+    this.onclose(this.#error)
+  }
+
+  /** A silent network does not close a socket: a ping without an answer until the next one does. */
+  #watch(interval: number): void {
+    if (interval === 0) return
+    let isAlive = true
+    this.#socket.on('pong', () => {
+      isAlive = true
+    })
+    this.#ping = setInterval(() => {
+      if (!isAlive) {
+        this.#error ??= sessionError('ERR_SESSION_TIMEOUT', `no answer for ${interval} ms`, { system: 'sisock' })
+        this.#socket.terminate()
+        return
+      }
+      isAlive = false
+      this.#socket.ping()
+    }, interval)
+    this.#ping.unref()
+  }
+}
+
+const CONNECT_CODES: Readonly<Record<string, Parameters<typeof sessionError>[0]>> = {
+  ECONNREFUSED: 'ERR_SESSION_CONNECT_REFUSED',
+  ENOTFOUND: 'ERR_SESSION_ADDRESS_UNKNOWN',
+  EAI_AGAIN: 'ERR_SESSION_ADDRESS_UNKNOWN',
+  ETIMEDOUT: 'ERR_SESSION_CONNECT_TIMEOUT',
+}
+
+function transportError(cause: Error & { code?: string }): MeasurandError {
+  const details = { system: 'sisock', cause } as const
+  const code = cause.code ?? ''
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+    return sisockError('ERR_SISOCK_MESSAGE_LENGTH', cause.message, { cause })
+  if (/^(ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|CERT_)/.test(code)) {
+    return sessionError('ERR_SESSION_TLS', cause.message, details)
+  }
+  if (/handshake has timed out/.test(cause.message))
+    return sessionError('ERR_SESSION_CONNECT_TIMEOUT', cause.message, details)
+  return sessionError(CONNECT_CODES[code] ?? 'ERR_SESSION_CONNECT_FAILED', cause.message, details)
+}
