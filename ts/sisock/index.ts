@@ -1,0 +1,44 @@
+export type { EventHandler, Invocation, Procedure, Registration, Subscription, WampSession } from './autobahn.js'
+export type {
+  Column,
+  DataReply,
+  FieldInfo,
+  FieldsReply,
+  RegularTimes,
+  TimelineInfo,
+  TimelineSamples,
+} from './data.js'
+export {
+  DataNodeConsumer,
+  type DataNodeConsumerConfig,
+  type DataRequest,
+  type NodeEvent,
+} from './data-node-consumer.js'
+export { type DataNode, DataNodeHub, type DataNodeHubConfig } from './data-node-hub.js'
+export { type DataNodeConfig, DataNodeServer } from './data-node-server.js'
+export type { DataResult, Timeline, Values } from './data-reader.js'
+export { extremeRows, lowerBound, pick, strideRows } from './min-stride.js'
+export { WampRouter, type WampRouterOptions } from './router/router.js'
+export {
+  type Permission,
+  type Roles,
+  readUsers,
+  SISOCK_ROLES,
+  type User,
+  type Users,
+} from './router/users.js'
+export { type Serializer, type SerializerName, type SerializerOptions, serializer } from './serializer.js'
+export {
+  BASE_URI,
+  OCS_PORT,
+  REALM,
+  SISOCK_HOST,
+  SISOCK_PORT,
+  sisockToUnixTime,
+  uri,
+  WAMP_SECRET,
+  WAMP_URI,
+  WAMP_USER,
+} from './uri.js'
+export type { CallOptions, Challenge, SessionDetails, WampConfig } from './wamp-client.js'
+export type { WampEndpoint } from './wamp-transport.js'
