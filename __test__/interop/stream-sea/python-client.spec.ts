@@ -44,7 +44,14 @@ test('Python 3.11 publishes by HTTP, our client receives: each message once', as
   })
   await client.connect()
   const subscription = await client.subscribe({ stream: 'from_python', fanout: true, offsets: true })
-  const python = new Python('311', 'py_http.py', ['127.0.0.1', String(port), 'app123', secret, 'from_python', String(count)])
+  const python = new Python('311', 'py_http.py', [
+    '127.0.0.1',
+    String(port),
+    'app123',
+    secret,
+    'from_python',
+    String(count),
+  ])
   t.teardown(() => python.kill())
   const told = JSON.parse(await python.line(/^\{/))
   const fields = [
