@@ -1,0 +1,54 @@
+import type { NewSignal } from '../batch/index.js'
+import type { DataRecord, DataSet } from './data-set.js'
+import { guidBytes } from './measurement.js'
+
+/** Units by the kind of a signal, as publishers derive them. */
+const UNITS: Readonly<Record<string, string>> = { IPHM: 'Amps', VPHM: 'Volts', FREQ: 'Hz' }
+
+/** What metadata says of each signal, by the text of its GUID in lower case. */
+export type SignalDetails = ReadonlyMap<string, NewSignal>
+
+/** Reads the measurements of a data set as signals of a session. */
+export function signalDetails(set: DataSet, source: string): SignalDetails {
+  const rates = new Map(
+    records(set, 'DeviceDetail').map(({ acronym, framesPerSecond }) => [acronym, framesPerSecond] as const),
+  )
+  const phasors = new Map(
+    records(set, 'PhasorDetail').map((phasor) => [`${phasor['deviceAcronym']}/${phasor['sourceIndex']}`, phasor]),
+  )
+  const details = new Map<string, NewSignal>()
+  for (const record of records(set, 'MeasurementDetail')) {
+    const id = text(record['signalId']).toLowerCase()
+    const nativeId = guidBytes(id)
+    if (nativeId === undefined) continue
+    const kind = text(record['signalAcronym'])
+    const rate = rates.get(record['deviceAcronym'] ?? null)
+    const phasor = phasors.get(`${record['deviceAcronym']}/${record['phasorSourceIndex']}`)
+    details.set(id, {
+      nativeId,
+      source,
+      name: text(record['pointTag']),
+      kind,
+      type: 'f32',
+      unit: UNITS[kind] ?? (kind.endsWith('PHA') ? 'Degrees' : ''),
+      rateHz: typeof rate === 'number' ? rate : null,
+      timeline: 'utc',
+      meta: {
+        key: text(record['id']),
+        device: text(record['deviceAcronym']),
+        reference: text(record['signalReference']),
+        description: text(record['description']),
+        ...(phasor === undefined ? {} : { phasor: text(phasor['label']), phase: text(phasor['phase']) }),
+      },
+    })
+  }
+  return details
+}
+
+function records(set: DataSet, table: string): DataRecord[] {
+  return set.table(table) === undefined ? [] : set.records(table)
+}
+
+function text(value: unknown): string {
+  return value === null || value === undefined ? '' : String(value)
+}

@@ -1,0 +1,165 @@
+import {
+  BlockIntake,
+  type BlockIntakeOptions,
+  type Clock,
+  type MeasurandError,
+  type Timer,
+  type Transport,
+  Watchdog,
+} from '../session/index.js'
+import { type SttpCommand, type SttpControl, SttpDownlink, type SttpFault, sttpWriteCommand } from './codec.js'
+import { sttpError } from './error-codes.js'
+
+/** What a connection tells its subscriber. */
+export interface ConnectionHandler {
+  /** A response, loss or quirk, in the order of the wire. */
+  onControl(control: SttpControl): void
+  /** A message could not be read. */
+  onFault(fault: SttpFault): void
+  /** It is over, once. */
+  onEnd(error: MeasurandError | undefined): void
+}
+
+/** What a connection is made of. */
+export interface ConnectionOptions extends Pick<BlockIntakeOptions, 'delivery' | 'ring' | 'stats' | 'signals'> {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly handler: ConnectionHandler
+  readonly modes: number
+  /** ms without a byte after which the publisher is taken for dead; 0: never. */
+  readonly silence: number
+  /** ms that an answer may take. */
+  readonly answerTimeout: number
+  /** Bytes of a data packet, a cache and metadata at most. */
+  readonly limits: { readonly frameBytes?: number; readonly cacheBytes?: number; readonly metadataBytes?: number }
+}
+
+interface Waiting {
+  readonly isAnswer: (control: SttpControl) => boolean
+  readonly resolve: (control: SttpControl) => void
+  readonly reject: (error: Error) => void
+  readonly timer: Timer
+}
+
+/** One connection to a publisher: the transport, what decodes it, and the answers that are waited for. */
+export class SubscriberConnection {
+  readonly peer: string
+  readonly downlink: SttpDownlink
+  readonly #options: ConnectionOptions
+  readonly #intake: BlockIntake
+  readonly #watchdog: Watchdog | undefined
+  #waiting: Waiting[] = []
+  #isOver = false
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    const { transport, clock, silence, modes, limits, delivery, ring, stats, signals } = options
+    this.peer = transport.peer
+    this.downlink = new SttpDownlink({ modes, ...limits })
+    this.#intake = new BlockIntake({
+      system: 'sttp',
+      delivery,
+      ring,
+      decoder: this.downlink,
+      transport,
+      handler: {
+        onControl: () => this.#takeControls(),
+        onMalformed: () => this.#takeFault(),
+        onLost: (error) => this.#lose(error),
+      },
+      stats,
+      signals,
+      wire: 'f32',
+    })
+    if (silence > 0) {
+      this.#watchdog = new Watchdog(clock, silence, () => {
+        this.end(sttpError('ERR_STTP_PUBLISHER_SILENT', `${this.peer} was silent for ${silence / 1000} s`))
+      })
+    }
+  }
+
+  /** Begins reading. */
+  start(): void {
+    const { transport, stats } = this.#options
+    let messages = 0
+    transport.start({
+      onChunk: (bytes) => {
+        this.#watchdog?.touch()
+        this.#intake.feed(bytes)
+        if (this.#isOver) return
+        const now = this.downlink.messages
+        stats.messagesIn += now - messages
+        messages = now
+      },
+      onClose: (error) => this.end(error),
+    })
+  }
+
+  /** Sends a command in one write: sttpapi's publisher takes a header that is cut for the end. */
+  send(command: SttpCommand): void {
+    if (this.#isOver) return
+    const { transport, stats } = this.#options
+    const frame = sttpWriteCommand(command)
+    stats.messagesOut++
+    stats.bytesOut += frame.length
+    transport.write(frame)
+  }
+
+  /** Resolves with the first control message that is an answer; rejects after `answerTimeout` and with the connection's end. */
+  answer(isAnswer: (control: SttpControl) => boolean, what: string): Promise<SttpControl> {
+    const { clock, answerTimeout } = this.#options
+    return new Promise((resolve, reject) => {
+      const timer = clock.after(answerTimeout, () => {
+        this.#waiting = this.#waiting.filter((waiting) => waiting.timer !== timer)
+        reject(sttpError('ERR_STTP_ANSWER_TIMEOUT', `${this.peer} did not answer ${what} in ${answerTimeout / 1000} s`))
+      })
+      this.#waiting.push({ isAnswer, resolve, reject, timer })
+    })
+  }
+
+  /** Ends it; `onEnd` is told. */
+  end(error?: MeasurandError): void {
+    if (this.#isOver) return
+    this.close(error)
+    this.#options.handler.onEnd(error)
+  }
+
+  /** Closes it without a word; what waits for answers is told. */
+  close(error?: MeasurandError): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#watchdog?.stop()
+    const ended = error ?? sttpError('ERR_STTP_CONNECTION_CLOSED', `the connection to ${this.peer} is closed`)
+    for (const waiting of this.#waiting.splice(0)) {
+      waiting.timer.cancel()
+      waiting.reject(ended)
+    }
+    this.#options.transport.close()
+    this.#intake.finish()
+  }
+
+  #takeControls(): void {
+    for (let control = this.downlink.takeControl(); control !== null; control = this.downlink.takeControl()) {
+      this.#options.handler.onControl(control)
+      const answered = control
+      const index = this.#waiting.findIndex(({ isAnswer }) => isAnswer(answered))
+      if (index < 0) continue
+      const [waiting] = this.#waiting.splice(index, 1) as [Waiting]
+      waiting.timer.cancel()
+      waiting.resolve(control)
+    }
+  }
+
+  #takeFault(): void {
+    const fault = this.downlink.takeError()
+    if (fault !== null) this.#options.handler.onFault(fault)
+  }
+
+  #lose(error: MeasurandError | undefined): void {
+    const fault = this.downlink.takeError()
+    const offset = fault === null ? {} : { offset: fault.offset }
+    this.end(
+      error ?? sttpError('ERR_STTP_FRAME_LENGTH', `${this.peer}: ${fault?.message ?? 'framing is lost'}`, offset),
+    )
+  }
+}
