@@ -12,7 +12,9 @@ export interface SourceModule {
 }
 
 /** Schemes and the systems behind them: a system adds its line. Nothing is loaded before it is asked for. */
-const SYSTEMS: Readonly<Record<string, () => Promise<SourceModule>>> = {}
+const SYSTEMS: Readonly<Record<string, () => Promise<SourceModule>>> = {
+  sttp: () => import('../sttp/source.js'),
+}
 
 /** The schemes that there are. */
 export const SCHEMES: readonly string[] = Object.keys(SYSTEMS)
