@@ -1,11 +1,19 @@
 import { MeasurandError, StorageError, UsageError } from '../session/index.js'
 import { EXIT } from './command.js'
 
-/** The exit code of an error. */
+/** Codes of the sinks that the command line has itself. */
+const SINK_CODES = new Set(['ERR_CLI_OUTPUT_FAILED', 'ERR_INGEST_BOOKS_UNBALANCED', 'ERR_INGEST_SINK_FAILED'])
+
+/** The exit code of an error that a source, or a file that was to be read, has raised. */
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof StorageError) return EXIT.sink
-  if (error instanceof UsageError || !(error instanceof MeasurandError)) return EXIT.usage
-  return EXIT.source
+  if (!(error instanceof MeasurandError)) return EXIT.usage
+  if (SINK_CODES.has(error.code)) return EXIT.sink
+  return error instanceof UsageError || error instanceof StorageError ? EXIT.usage : EXIT.source
+}
+
+/** The exit code of an error that a sink has raised. */
+export function sinkExitCodeOf(error: unknown): number {
+  return error instanceof UsageError ? EXIT.usage : EXIT.sink
 }
 
 /** The text of an error, with its code. */

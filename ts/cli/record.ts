@@ -1,8 +1,9 @@
-import { type PipelineResult, pipeline, type SourceUrl } from '../ingest/index.js'
+import { type PipelineOptions, type PipelineResult, pipeline, type SourceUrl } from '../ingest/index.js'
 import type { Source } from '../session/index.js'
 import { StoreSink } from '../store/index.js'
 import type { Call, Command } from './command.js'
 import { cliError } from './error-codes.js'
+import { describe, sinkExitCodeOf } from './exit-code.js'
 import { showProgress } from './progress.js'
 import { open, pipelineOptions, SOURCE_OPTIONS, urlsOf } from './source-options.js'
 import { summarize } from './summary.js'
@@ -34,29 +35,27 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
   if (name !== undefined && urls.length > 1) throw cliError('ERR_CLI_OPTION_INVALID', '--name is for one source')
   const options = pipelineOptions(call)
   const rotation = call.options.get('rotate') as string | undefined
-  const sink = await StoreSink.open(out, {
-    compactRecords: call.options.has('compact'),
-    ...(rotation === undefined ? {} : { rotation }),
-  })
-  for (const { source, cut } of sink.recovered)
+  let sink: StoreSink
+  try {
+    sink = await StoreSink.open(out, {
+      compactRecords: call.options.has('compact'),
+      ...(rotation === undefined ? {} : { rotation }),
+    })
+  } catch (error) {
+    call.err.write(`measurand: ${describe(error)}\n`)
+    return sinkExitCodeOf(error)
+  }
+  for (const { source, cut } of sink.recovered) {
     call.err.write(`${source}: its writer had died; ${cut.length} files were cut\n`)
-
+  }
   const sources: Source[] = []
   const results: PipelineResult[] = []
   let sinkError: Error | undefined
   try {
     for (const url of urls) {
-      const source = await open(call, url, { maxDelay: MAX_DELAY, ...(name === undefined ? {} : { name }) })
-      sources.push(source)
-      await sink.add(source, url.text)
+      sources.push(await open(call, url, { maxDelay: MAX_DELAY, ...(name === undefined ? {} : { name }) }))
     }
-    const endProgress = showProgress(call, sources)
-    try {
-      results.push(...(await Promise.all(sources.map((source) => pipeline(source, sink, options)))))
-    } finally {
-      endProgress()
-    }
-    for (const { source, books } of results) await sink.settle(source, books)
+    results.push(...(await store(call, sources, urls, sink, options)))
   } finally {
     await Promise.all(sources.map((source) => source.close()))
     await sink.close().catch((error: Error) => {
@@ -64,4 +63,27 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
     })
   }
   return summarize(call, results, sinkError)
+}
+
+async function store(
+  call: Call,
+  sources: readonly Source[],
+  urls: readonly SourceUrl[],
+  sink: StoreSink,
+  options: PipelineOptions,
+): Promise<PipelineResult[]> {
+  const endProgress = showProgress(call, sources)
+  try {
+    return await Promise.all(
+      sources.map(async (source, index) => {
+        // What fails here fails again at the first row, and is told there.
+        await sink.add(source, (urls[index] as SourceUrl).text).catch(() => {})
+        const result = await pipeline(source, sink, options)
+        if (result.endedBy !== 'sink') await sink.settle(source, result.books)
+        return result
+      }),
+    )
+  } finally {
+    endProgress()
+  }
 }

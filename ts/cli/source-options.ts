@@ -1,17 +1,24 @@
-import { loadSystem, type OptionTable, openSource, type PipelineOptions, SourceUrl } from '../ingest/index.js'
+import {
+  expandUrl,
+  loadSystem,
+  type OptionTable,
+  openSource,
+  type PipelineOptions,
+  SourceUrl,
+} from '../ingest/index.js'
 import { type Policy, type Source, type SourceOptions, type StatusEvent, statusJson } from '../session/index.js'
 import type { Call } from './command.js'
 import { cliError } from './error-codes.js'
 import { parseChoice, parseCount, parseDuration } from './values.js'
 
 /** Options of every command that reads from sources. */
-export const SOURCE_OPTIONS: OptionTable = {
+export const SOURCE_OPTIONS = {
   limit: { value: 'N', line: 'end after N rows of each source (measurements, records or events)' },
   duration: { value: 'TIME', line: 'end after a time, as 30s or 10m' },
   wait: { value: 'TIME', line: 'how long the first connection is tried; once unless told' },
   'no-reconnect': { line: 'end when the connection breaks' },
   policy: { value: 'POLICY', line: 'when rows come faster than they go: block (default), drop-oldest, disconnect' },
-}
+} as const satisfies OptionTable
 
 const POLICIES: readonly Policy[] = ['block', 'drop-oldest', 'disconnect']
 
@@ -31,18 +38,18 @@ export function pipelineOptions(call: Call): PipelineOptions {
 export async function urlsOf(call: Call): Promise<SourceUrl[]> {
   if (call.args.length === 0)
     throw cliError('ERR_CLI_ARGUMENT_MISSING', 'which source? give a URL as sttp://127.0.0.1:7165')
-  return Promise.all(
+  const urls = await Promise.all(
     call.args.map(async (text) => {
       const { sourceOptions } = await loadSystem(new SourceUrl(text).scheme)
       const more = Object.keys(sourceOptions).flatMap((name): [string, string][] => {
         const value = call.options.get(name)
         return value === undefined ? [] : [[name, value === true ? '1' : value]]
       })
-      const url = new SourceUrl(text, more)
-      url.check(sourceOptions)
-      return url
+      return expandUrl(new SourceUrl(text, more))
     }),
   )
+  if (urls.flat().length === 0) throw cliError('ERR_CLI_ARGUMENT_MISSING', `${call.args.join(', ')} has no sources`)
+  return urls.flat()
 }
 
 /** Opens a source as the options of the call say; its status events go to stderr, under `--json` to stdout. */

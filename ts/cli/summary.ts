@@ -1,7 +1,7 @@
 import type { PipelineResult } from '../ingest/index.js'
 import { type Books, isRecovered, type LossRecord, lossJson } from '../session/index.js'
 import { type Call, EXIT } from './command.js'
-import { describe, exitCodeOf } from './exit-code.js'
+import { describe, exitCodeOf, sinkExitCodeOf } from './exit-code.js'
 import { formatCount } from './values.js'
 
 /** Tells how the pipelines of a command ended; gives its exit code. */
@@ -9,15 +9,20 @@ export function summarize(call: Call, results: readonly PipelineResult[], sinkEr
   const books = results.reduce(add, { received: 0, stored: 0, filtered: 0, duplicate: 0, dropped: 0, failed: 0 })
   const losses = results.flatMap((result) => result.losses)
   const seconds = Math.max(0, ...results.map((result) => result.seconds))
-  const errors = [...results.flatMap(({ error }) => error ?? []), ...(sinkError === undefined ? [] : [sinkError])]
-  for (const error of new Set(errors)) call.err.write(`measurand: ${describe(error)}\n`)
+  const failures = new Map<Error, number>()
+  for (const { error, endedBy } of results) {
+    if (error !== undefined) failures.set(error, endedBy === 'sink' ? sinkExitCodeOf(error) : exitCodeOf(error))
+  }
+  if (sinkError !== undefined) failures.set(sinkError, sinkExitCodeOf(sinkError))
+  const texts = new Set([...failures.keys()].map(describe))
+  for (const text of texts) call.err.write(`measurand: ${text}\n`)
   if (call.json) void call.out.json({ event: 'summary', ...books, lost: losses.map(lossJson), seconds })
   else tell(call, books, losses, seconds)
-  return exitCode(call, errors, losses)
+  return exitCode(call, [...failures.values()], losses)
 }
 
-function exitCode(call: Call, errors: readonly Error[], losses: readonly LossRecord[]): number {
-  if (errors.length > 0) return Math.max(...errors.map(exitCodeOf))
+function exitCode(call: Call, failures: readonly number[], losses: readonly LossRecord[]): number {
+  if (failures.length > 0) return Math.max(...failures)
   if (call.signal.aborted) return EXIT.interrupted
   return losses.every(isRecovered) ? EXIT.done : EXIT.incomplete
 }

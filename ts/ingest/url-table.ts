@@ -7,6 +7,8 @@ import { SourceUrl } from './url.js'
 export interface SourceModule {
   /** The options that its URLs have beside the host, the port and the path. */
   readonly sourceOptions: OptionTable
+  /** The URLs behind one that stands for several sources. */
+  expand?(url: SourceUrl): Promise<readonly SourceUrl[]>
   /** Makes the source and connects it. */
   openSource(url: SourceUrl, options: SourceOptions): Promise<Source>
 }
@@ -26,6 +28,13 @@ export async function loadSystem(scheme: string): Promise<SourceModule> {
     throw ingestError('ERR_INGEST_URL_SCHEME', `no system has the scheme ${scheme}; there are ${SCHEMES.join(', ')}`)
   }
   return load()
+}
+
+/** The URLs of the sources that a URL stands for: itself, or those of a recording. */
+export async function expandUrl(url: SourceUrl): Promise<readonly SourceUrl[]> {
+  const system = await loadSystem(url.scheme)
+  url.check(system.sourceOptions)
+  return (await system.expand?.(url)) ?? [url]
 }
 
 /** Opens the source of a URL: connected, and named after the URL unless told otherwise. */
