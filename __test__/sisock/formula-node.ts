@@ -32,7 +32,7 @@ export class FormulaNode extends DataNodeServer {
     this.name = name
   }
 
-  override getFields(start: number, end: number): FieldsReply {
+  override getFields(start: number, end: number): FieldsReply | Promise<FieldsReply> {
     const [from, to] = [sisockToUnixTime(start), sisockToUnixTime(end)]
     if (to <= from || to <= EPOCH || from >= EPOCH + SPAN) return [{}, {}]
     const names = Object.keys(FIELDS) as Name[]

@@ -7,6 +7,21 @@ interface Answer {
   readonly error?: { readonly message: string; readonly code?: string }
 }
 
+/** What runs in the thread: text, so that it needs no file of its own beside a bundle. */
+const THREAD = `
+const { parentPort, workerData } = require('node:worker_threads')
+const made = import(workerData.module).then(({ default: DataNode }) => new DataNode(workerData.config))
+made.catch(() => {})
+parentPort.on('message', async ({ id, method, args }) => {
+  try {
+    const node = await made
+    parentPort.postMessage({ id, value: await node[method](...args) })
+  } catch (error) {
+    parentPort.postMessage({ id, error: { message: String(error?.message ?? error), code: error?.code } })
+  }
+})
+`
+
 /** Runs the blocking methods of a data node class in a thread of its own, so that they block nobody. */
 export class BlockingWorker {
   readonly #worker: Worker
@@ -18,9 +33,7 @@ export class BlockingWorker {
    * @param config what the class is made with in the thread
    */
   constructor(module: string | URL, config: object) {
-    // The compiled file stands beside this one with the same ending.
-    const entry = new URL(`./blocking-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
-    this.#worker = new Worker(entry, { workerData: { module: String(module), config } })
+    this.#worker = new Worker(THREAD, { eval: true, workerData: { module: String(module), config } })
     this.#worker.unref()
     this.#worker.on('message', ({ id, value, error }: Answer) => {
       const waiting = this.#waiting.get(id)

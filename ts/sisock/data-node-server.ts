@@ -1,5 +1,5 @@
 import { sleep } from '../session/clock.js'
-import type { MeasurandError } from '../session/errors.js'
+import { type MeasurandError, ProtocolError } from '../session/errors.js'
 import type { Ledger } from '../session/ledger.js'
 import { Backoff } from '../session/reconnect.js'
 import { describeError } from '../session/session.js'
@@ -25,7 +25,7 @@ export interface DataNodeConfig extends WampConfig {
   readonly allowance?: number
   /** Whether peers that ask for them get columns as bytes; they do unless told. */
   readonly columns?: boolean
-  /** How often the hub is asked whether it still lists the node, ms; 30,000 unless told, 0 never. */
+  /** How often it is looked whether the hub is another one, ms; 5,000 unless told, 0 never. */
   readonly checkInterval?: number
 }
 
@@ -202,6 +202,7 @@ class NodeSession extends WampClient {
   #session = 0
   #hasJoinedBefore = false
   #checks = 0
+  #hub: number | null | undefined
 
   constructor(node: DataNodeServer, config: DataNodeConfig) {
     super('sisock-node', config)
@@ -242,17 +243,18 @@ class NodeSession extends WampClient {
         this.#answer(() => this.#data(args, kwargs, true)),
       )
     }
-    await this.subscribe('wamp.registration.on_create', ([, registration]) => {
-      if ((registration as { uri?: unknown })?.uri === uri('data_node.add')) this.#readd()
-    }).catch((error: MeasurandError) => this.status.emit('watch-failed', describeError(error)))
+    this.#hub = undefined
     await this.#add()
     this.#hasJoinedBefore = true
     void this.#check(++this.#checks)
   }
 
+  protected override async deliverRest(): Promise<void> {
+    await Promise.allSettled(this.#answering)
+  }
+
   protected override async farewell(): Promise<void> {
     this.#checks++
-    await Promise.allSettled(this.#answering)
     await this.call(uri('data_node.subtract'), [this.#node.name, this.#session], undefined, { timeout: 2000 }).catch(
       () => {},
     )
@@ -302,10 +304,6 @@ class NodeSession extends WampClient {
     }
   }
 
-  #readd(): void {
-    void this.#tryAdd().catch((error: Error) => this.status.emit('add-failed', describeError(error)))
-  }
-
   /** Adds once; `false` where there is no hub. A hub that has adopted the node says no, and lists it. */
   async #tryAdd(): Promise<boolean> {
     const { name, description } = this.#node
@@ -330,17 +328,35 @@ class NodeSession extends WampClient {
     }
   }
 
-  /** A hub that was restarted without our noticing does not list us. */
+  /**
+   * A hub that was started again may not list us, and does not say that it is there. Its procedure has another id then:
+   * asking for that is cheap, where events of every registration at every node would not be.
+   */
   async #check(turn: number): Promise<void> {
-    const interval = this.#config.checkInterval ?? 30_000
+    const interval = this.#config.checkInterval ?? 5000
     if (interval === 0) return
     try {
+      this.#hub = await this.#hubId()
       while (turn === this.#checks) {
         await sleep(this.clock, interval, this.signal)
-        if (turn === this.#checks && this.state === 'connected' && !(await this.#isListed())) this.#readd()
+        if (turn !== this.#checks || this.state !== 'connected') continue
+        const hub = await this.#hubId()
+        if (hub === null || hub === this.#hub) continue
+        if (hub !== undefined || !(await this.#isListed())) await this.#tryAdd()
+        this.#hub = hub
       }
-    } catch {
-      // The session has ended.
+    } catch (error) {
+      if (turn === this.#checks && !this.signal.aborted) this.status.emit('check-failed', describeError(error as Error))
+    }
+  }
+
+  /** The id of the hub's procedure; `null` where there is no hub, `undefined` where the router does not say. */
+  async #hubId(): Promise<number | null | undefined> {
+    try {
+      return (await this.call('wamp.registration.lookup', [uri('data_node.add')])) as number | null
+    } catch (error) {
+      if (error instanceof ProtocolError) return undefined
+      throw error
     }
   }
 

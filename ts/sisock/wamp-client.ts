@@ -157,7 +157,8 @@ export abstract class WampClient extends Session {
     const { timeout = this.config.callTimeout ?? 60_000, signal } = options
     signal?.throwIfAborted()
     const pending = this.wamp.call(procedure, args, kwargs)
-    return this.#answered(procedure, pending, timeout, signal, () => pending.cancel({ mode: 'killnowait' }))
+    // In its other modes npm autobahn forgets the call at once, and takes the router's answer for a protocol violation.
+    return this.#answered(procedure, pending, timeout, signal, () => pending.cancel({ mode: 'kill' }))
   }
 
   /** Registers a procedure. */
@@ -182,9 +183,7 @@ export abstract class WampClient extends Session {
   /** Says good-bye to others before the session leaves. */
   protected farewell(): Promise<void> | void {}
 
-  protected async deliverRest(): Promise<void> {
-    await this.farewell()
-  }
+  protected async deliverRest(): Promise<void> {}
 
   protected async shut(): Promise<void> {
     const [transport, session] = [this.#transport, this.#session]
