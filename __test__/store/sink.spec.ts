@@ -17,7 +17,7 @@ test('a recording is Parquet files that DuckDB reads exactly', async (t) => {
   await sink.close()
 
   const glob = `${directory}/rec/**/measurement/*.parquet`
-  const [all] = await query(`
+  const [all] = await query<object>(`
     select count(*) as rows, count(time) as known, sum(value) as total,
       min(epoch_ns(time)) as first, max(epoch_ns(time)) as last, typeof(any_value(time)) as type
     from '${glob}'`)
@@ -46,11 +46,14 @@ test('a recording is Parquet files that DuckDB reads exactly', async (t) => {
     systems: ['sttp'],
     sources: [{ name: 'synthetic', system: 'sttp', url: 'sttp://user:***@127.0.0.1:7165?secret=***' }],
   })
-  const [signals] = await query(`select count(*) as rows, max(hex(native_id)) as last from '${at}/signal.parquet'`)
+  const [signals] = await query<object>(
+    `select count(*) as rows, max(hex(native_id)) as last from '${at}/signal.parquet'`,
+  )
   t.deepEqual(signals, { rows: 100n, last: '00000000000000000000000000000063' })
-  const losses = await query(`select id, count, recovered, first_seq from '${at}/loss.parquet'`)
+  const losses = await query<object>(`select id, count, recovered, first_seq from '${at}/loss.parquet'`)
   t.deepEqual(losses, [{ id: 1n, count: 3n, recovered: 3n, first_seq: 1n }])
-  const [session] = await query(`select source, peer, counters::json->>'stored' as stored, "end" is not null as ended
+  const [session] =
+    await query<object>(`select source, peer, counters::json->>'stored' as stored, "end" is not null as ended
     from '${at}/session.parquet'`)
   t.like(session, { source: 'synthetic', stored: '50000', ended: true })
 })
@@ -64,7 +67,7 @@ test('an optional column begins another segment, its absence does not', async (t
   await sink.close()
   const at = join(directory, 'a', 'measurement')
   t.deepEqual((await readdir(at)).sort(), ['000001.parquet', '000002.parquet'])
-  const [count] = await query(`select count(*) as rows, count(seq) as numbered from '${at}/000002.parquet'`)
+  const [count] = await query<object>(`select count(*) as rows, count(seq) as numbered from '${at}/000002.parquet'`)
   t.deepEqual(count, { rows: 300n, numbered: 200n })
 })
 
@@ -102,7 +105,7 @@ test('records lie in a directory for each run and stay Arrow; only data is count
   t.deepEqual((await readdir(join(directory, 'c', 'record'))).sort(), ['run', 'run_1'])
   t.deepEqual(await readdir(join(directory, 'c', 'record', 'run_1')), ['000001.arrows'])
   t.deepEqual(await readdir(join(directory, 'c-2', 'record', 'run_1')), ['000001.parquet'])
-  const rows = await query(`select run, kind, seq, len(blocks) as blocks, blocks[3]::varchar as last
+  const rows = await query<object>(`select run, kind, seq, len(blocks) as blocks, blocks[3]::varchar as last
     from '${directory}/c-2/record/*/*.parquet' order by run, kind, seq`)
   t.deepEqual(rows, [
     { run: '../run', kind: 0, seq: 0n, blocks: 3n, last: '0' },
@@ -121,7 +124,7 @@ test('events keep their payload', async (t) => {
   builder.push({ stream: 'orders', schema_version: '1', rx: T0, payload: '' })
   await sink.write(builder.finish(), source)
   await sink.close()
-  const rows = await query(`select stream, payload, epoch_ns(rx) as rx from '${directory}/e/event/*.parquet'`)
+  const rows = await query<object>(`select stream, payload, epoch_ns(rx) as rx from '${directory}/e/event/*.parquet'`)
   t.deepEqual(rows, [
     { stream: 'orders', payload: '{"n":1,"text":"å"}', rx: T0 },
     { stream: 'orders', payload: '', rx: T0 },

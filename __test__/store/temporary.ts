@@ -12,12 +12,12 @@ export async function temporary(t: ExecutionContext): Promise<string> {
 }
 
 /** What DuckDB answers. */
-export async function query(sql: string): Promise<Record<string, unknown>[]> {
+export async function query<T extends object = { readonly rows: bigint }>(sql: string): Promise<T[]> {
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()
   try {
     const reader = await connection.runAndReadAll(sql)
-    return reader.getRowObjectsJS() as Record<string, unknown>[]
+    return reader.getRowObjectsJS() as T[]
   } finally {
     connection.closeSync()
     instance.closeSync()

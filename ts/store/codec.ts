@@ -118,6 +118,25 @@ export function inspectFile(path: string, nativeIds: readonly Uint8Array[] = [])
   return native.storeInspect(path, [...nativeIds]).catch(reject)
 }
 
+/** How much a file has. */
+export interface Summary {
+  readonly isParquet: boolean
+  readonly bytes: number
+  readonly rows: number
+  readonly firstTime?: bigint
+  readonly lastTime?: bigint
+}
+
+/** Says how much a file has: of a Parquet file as its metadata says, a segment is read. */
+export function summariseFile(path: string): Promise<Summary> {
+  return native.storeSummarise(path).catch(reject)
+}
+
+/** The checksum of rows behind others: of the first ones, and of the `rows` next ones. */
+export function joinChecksums(first: string, next: string, rows: number): string {
+  return coded(() => native.storeJoinChecksums(first, next, rows))
+}
+
 /** Reads the selected rows of a file. */
 export class FileReader {
   readonly #reader: native.StoreReader

@@ -1,4 +1,7 @@
+export { type Audit, auditRecording, type Problem, type ProblemKind, type SourceAudit } from './audit.js'
 export { storeError } from './error-codes.js'
+export { type RecordingInfo, recordingInfo, type SourceInfo, type TableInfo } from './info.js'
+export { openRecording, type ReadOptions, RecordingSource } from './reader.js'
 export { Recording } from './recording.js'
 export { FORMAT, type RecordingFile, readRecordingFile, type SourceEntry } from './recording-file.js'
 export type { CutFile, Recovery } from './recovery.js'

@@ -112,6 +112,21 @@ pub struct StoreInspection {
     pub sequences_complete: bool,
 }
 
+/// How much a file has.
+#[napi(object)]
+pub struct StoreSummary {
+    /// Whether it is a Parquet file.
+    pub is_parquet: bool,
+    /// Bytes.
+    pub bytes: f64,
+    /// Rows.
+    pub rows: f64,
+    /// Least known time, ns.
+    pub first_time: Option<BigInt>,
+    /// Greatest known time, ns.
+    pub last_time: Option<BigInt>,
+}
+
 /// Which rows a reader gives.
 #[napi(object)]
 pub struct StoreSelection {
@@ -228,6 +243,32 @@ pub fn store_inspect(path: String, native_ids: Vec<Uint8Array>) -> AsyncTask<Wor
             sequences_complete: seen.sequences_complete,
         })
     })
+}
+
+/// Says how much a file has: of a Parquet file as its metadata says, a segment is read.
+#[napi(ts_return_type = "Promise<StoreSummary>")]
+pub fn store_summarise(path: String) -> AsyncTask<Work<StoreSummary>> {
+    Work::task(move || {
+        let file = File::open(&path).map_err(|reason| io_error(&path, &reason, false))?;
+        let file = io::BufReader::with_capacity(1 << 20, file);
+        let seen = store::summarise(file, SegmentLimits::default()).map_err(|reason| read_error(&path, reason))?;
+        Ok(StoreSummary {
+            is_parquet: seen.is_parquet,
+            bytes: seen.bytes as f64,
+            rows: seen.rows as f64,
+            first_time: seen.times.map(|times| times.0.into()),
+            last_time: seen.times.map(|times| times.1.into()),
+        })
+    })
+}
+
+/// The checksum (16 hexadecimal digits) of rows behind others: of the first ones, and of the `rows` next ones.
+#[napi(catch_unwind)]
+pub fn store_join_checksums(first: String, next: String, rows: f64) -> Result<String> {
+    let word = |digits: &str| {
+        u64::from_str_radix(digits, 16).map_err(|reason| error("ERR_STORE_BATCH_SIZE", format!("{digits}: {reason}")))
+    };
+    Ok(hex(store::Checksum::join(word(&first)?, word(&next)?, count(rows)?)))
 }
 
 type Reader = TableReader<io::BufReader<File>>;

@@ -38,6 +38,19 @@ impl Checksum {
         self.rows
     }
 
+    /// The checksum of rows behind others: of the `first` ones, and of the `rows` next ones.
+    pub fn join(first: u64, next: u64, rows: u64) -> u64 {
+        let (mut factor, mut power, mut left) = (1_u64, BASE, rows);
+        while left > 0 {
+            if left & 1 == 1 {
+                factor = factor.wrapping_mul(power);
+            }
+            power = power.wrapping_mul(power);
+            left >>= 1;
+        }
+        first.wrapping_mul(factor).wrapping_add(next)
+    }
+
     fn start(&mut self, batch: &RecordBatch) {
         self.scratch.clear();
         self.scratch.resize(batch.num_rows(), 0);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek};
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, TimestampNanosecondType, UInt8Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{TimestampNanosecondType, UInt8Type, UInt32Type, UInt64Type};
 
 use crate::compaction::{CHECKSUM_KEY, ROWS_KEY, TAIL_KEY};
 use crate::{Checksum, Field, ReadError, Replay, SegmentLimits, Selection, TableFile, Tail};
@@ -93,15 +93,8 @@ pub fn inspect<R: Read + Seek + Send + 'static>(source: R, options: &InspectOpti
         let kinds = primitive::<UInt8Type>(&batch, "kind");
         let is_data = |row: usize| kinds.is_none_or(|kinds| kinds.get(row) == Some(&0));
         counted += (0..batch.num_rows()).filter(|&row| is_data(row)).count() as u64;
-        if let Some(time) =
-            batch.column_by_name("time").filter(|time| matches!(time.data_type(), DataType::Timestamp(..)))
-        {
-            let time = time.as_primitive::<TimestampNanosecondType>();
-            unknown_times += time.null_count() as u64;
-            if let (Some(first), Some(last)) = (arrow::compute::min(time), arrow::compute::max(time)) {
-                times = Some(times.map_or((first, last), |(from, to)| (from.min(first), to.max(last))));
-            }
-        }
+        times = join_times(times, times_of(&batch));
+        unknown_times += batch.column_by_name("time").map_or(0, Array::null_count) as u64;
         for &signal in primitive::<UInt32Type>(&batch, "signal").unwrap_or(&[]) {
             match signal_rows.get_mut(signal as usize) {
                 Some(rows) => *rows += 1,
@@ -131,6 +124,44 @@ pub fn inspect<R: Read + Seek + Send + 'static>(source: R, options: &InspectOpti
         sequences: sequences.runs(),
         fields: file.fields().to_vec(),
     })
+}
+
+/// How much a file has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Summary {
+    /// Whether it is a Parquet file.
+    pub is_parquet: bool,
+    /// Bytes.
+    pub bytes: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Least and greatest known time, ns since 1970-01-01 UTC.
+    pub times: Option<(i64, i64)>,
+}
+
+/// Says how much a file has: of a Parquet file as its metadata says, a segment is read.
+pub fn summarise<R: Read + Seek + Send + 'static>(source: R, limits: SegmentLimits) -> Result<Summary, ReadError> {
+    let mut file = TableFile::open(source, limits, &Selection::default())?;
+    let (is_parquet, bytes) = (file.is_parquet(), file.byte_length());
+    if let Some((rows, times)) = file.extent() {
+        return Ok(Summary { is_parquet, bytes, rows, times });
+    }
+    let (mut rows, mut times) = (0, None);
+    for batch in file.by_ref() {
+        let batch = batch?;
+        rows += batch.num_rows() as u64;
+        times = join_times(times, times_of(&batch));
+    }
+    Ok(Summary { is_parquet, bytes, rows, times })
+}
+
+fn times_of(batch: &RecordBatch) -> Option<(i64, i64)> {
+    let time = batch.column_by_name("time")?.as_primitive_opt::<TimestampNanosecondType>()?;
+    Some((arrow::compute::min(time)?, arrow::compute::max(time)?))
+}
+
+fn join_times(known: Option<(i64, i64)>, next: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    known.into_iter().chain(next).reduce(|(first, last), (from, to)| (first.min(from), last.max(to)))
 }
 
 fn primitive<'a, T: arrow::datatypes::ArrowPrimitiveType>(

@@ -24,7 +24,7 @@ pub use checksum::{Checksum, Replay};
 pub use columns::{Column, ColumnError, columns_of};
 pub use compaction::{CompactError, CompactOptions, Compacted, compact};
 pub use field::{Field, FieldError, FieldType, fields_of, schema_of};
-pub use inspection::{InspectOptions, Inspection, SequenceRun, inspect};
+pub use inspection::{InspectOptions, Inspection, SequenceRun, Summary, inspect, summarise};
 pub use message::{BatchError, END_OF_STREAM, Node, batch_header, schema_message};
 pub use segment::{SegmentError, SegmentLimits, SegmentReader, Tail, TailFault};
 pub use selection::Selection;

@@ -48,6 +48,8 @@ pub struct TableFile<R> {
     fields: Vec<Field>,
     byte_length: u64,
     metadata: Vec<(String, String)>,
+    /// Rows and times that a Parquet file's metadata says.
+    extent: Option<(u64, Option<(i64, i64)>)>,
     form: Form<R>,
 }
 
@@ -73,13 +75,21 @@ impl<R: Read + Seek + Send + 'static> TableFile<R> {
                 let fields = fields_of(builder.schema())?;
                 let metadata = metadata_of(builder.metadata());
                 let groups = groups(builder.metadata(), selection);
+                let rows = builder.metadata().file_metadata().num_rows();
+                let extent = Some((u64::try_from(rows).unwrap_or(0), times_of(builder.metadata())));
                 let reader = builder.with_batch_size(BATCH_ROWS).with_row_groups(groups).build()?;
-                Ok(Self { fields, byte_length, metadata, form: Form::Parquet(Box::new(reader)) })
+                Ok(Self { fields, byte_length, metadata, extent, form: Form::Parquet(Box::new(reader)) })
             }
             [0xff, 0xff, 0xff, 0xff] => {
                 let reader = SegmentReader::open(source, limits)?;
                 let fields = reader.fields().to_vec();
-                Ok(Self { fields, byte_length, metadata: Vec::new(), form: Form::Segment(Box::new(reader)) })
+                Ok(Self {
+                    fields,
+                    byte_length,
+                    metadata: Vec::new(),
+                    extent: None,
+                    form: Form::Segment(Box::new(reader)),
+                })
             }
             _ => Err(ReadError::Foreign),
         }
@@ -103,6 +113,11 @@ impl<R: Read + Seek + Send + 'static> TableFile<R> {
     /// Whether it is a Parquet file.
     pub fn is_parquet(&self) -> bool {
         matches!(self.form, Form::Parquet(_))
+    }
+
+    /// Rows, and the least and greatest time, as a Parquet file's metadata says; nothing is read for it.
+    pub fn extent(&self) -> Option<(u64, Option<(i64, i64)>)> {
+        self.extent
     }
 
     /// How a segment ends, once its last batch was read.
@@ -358,17 +373,23 @@ fn metadata_of(metadata: &ParquetMetaData) -> Vec<(String, String)> {
     pairs.into_iter().flatten().filter_map(pair).collect()
 }
 
+/// Least and greatest time of a row group as its statistics say.
+fn group_times(group: &RowGroupMetaData) -> Option<(i64, i64)> {
+    let time = group.columns().iter().find(|column| column.column_path().string() == "time")?;
+    match time.statistics()? {
+        Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
+        _ => None,
+    }
+}
+
+fn times_of(metadata: &ParquetMetaData) -> Option<(i64, i64)> {
+    let times = metadata.row_groups().iter().filter_map(group_times);
+    times.reduce(|(first, last), (from, to)| (first.min(from), last.max(to)))
+}
+
 /// Row groups whose times can be selected; all where the statistics do not say.
 fn groups(metadata: &ParquetMetaData, selection: &Selection) -> Vec<usize> {
-    let wanted = |group: &RowGroupMetaData| {
-        let time = group.columns().iter().find(|column| column.column_path().string() == "time");
-        match time.and_then(|time| time.statistics()) {
-            Some(Statistics::Int64(times)) => match (times.min_opt(), times.max_opt()) {
-                (Some(&first), Some(&last)) => selection.overlaps(first, last),
-                _ => true,
-            },
-            _ => true,
-        }
-    };
+    let wanted =
+        |group: &RowGroupMetaData| group_times(group).is_none_or(|(first, last)| selection.overlaps(first, last));
     metadata.row_groups().iter().enumerate().filter(|(_, group)| wanted(group)).map(|(at, _)| at).collect()
 }

@@ -224,6 +224,9 @@ fn parquet_keeps_every_type_and_its_metadata() {
     assert_eq!(seen.stored_checksum, Some(seen.checksum));
     assert_eq!(seen.stored_rows, Some(seen.rows));
     assert_eq!(seen.times, Some((-1, 1_700_000_000_123_456_789)));
+    let (_, parquet) = compacted(segment(&fields, &[batch]));
+    let quick = summarise(Cursor::new(parquet), SegmentLimits::default()).unwrap();
+    assert_eq!((quick.rows, quick.times, quick.is_parquet), (seen.rows, seen.times, true));
 }
 
 #[test]
@@ -421,6 +424,14 @@ proptest! {
             let tail = reader.tail().unwrap();
             prop_assert_eq!(tail.offset + tail.bytes, bytes.len() as u64);
         }
+    }
+
+    #[test]
+    fn checksums_join(first in rows(20), next in rows(20)) {
+        let (first, next) = (measurements(&first), measurements(&next));
+        let (rows, value) = checksum_of([&next]);
+        let joined = Checksum::join(checksum_of([&first]).1, value, rows);
+        prop_assert_eq!(joined, checksum_of(&[first, next]).1);
     }
 
     #[test]
