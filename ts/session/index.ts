@@ -29,6 +29,7 @@ export {
 } from './ledger.js'
 export { MemoryNetwork, type MemoryNetworkOptions, MemoryTransport, memoryPair } from './memory-transport.js'
 export { Outbox, type OutboxOptions } from './outbox.js'
+export { Pacer } from './pacer.js'
 export { Backoff, persist, type ReconnectOptions } from './reconnect.js'
 export { describeError, Session, type SessionOptions } from './session.js'
 export type { Policy, Sink, Source, SourceDescription } from './source.js'

@@ -104,7 +104,8 @@ export class DataSet {
       const value = row[name] ?? null
       return value === null ? null : String(value)
     })
-    this.#tables = undefined
+    // Counted here: asking the addon for all tables after each row would cost more than the row.
+    ;(definition as { rows: number }).rows++
     if (!call(() => this.#native.pushRow(table, cells as string[]))) {
       throw sttpError('ERR_STTP_DATA_SET_CELL', `a value is not of its column's type in ${JSON.stringify(row)}`)
     }

@@ -63,4 +63,5 @@ export const sttpError = defineErrors('sttp', {
   ERR_STTP_TSSC_TRUNCATED: ['malformed', 'A compressed packet ends within a measurement.'],
   ERR_STTP_TSSC_VERSION: ['protocol', 'The publisher compresses by a version of TSSC that is not known.'],
   ERR_STTP_SIGNAL_ID: ['usage', 'The id of a signal is no GUID. Use GUIDs as ids of what is published by STTP.'],
+  ERR_STTP_OPTION_INVALID: ['usage', 'An option has a value that it cannot have; the text names it.'],
 })

@@ -1,5 +1,6 @@
 import {
   type Listener,
+  Pacer,
   type Policy,
   Session,
   type SessionOptions,
@@ -18,7 +19,6 @@ import { type Host, TiAConnectionHandler } from './connection-handler.js'
 import { tiaError } from './error-codes.js'
 import { type MetaInfo, type Subject, writeMetaInfo } from './meta-info.js'
 import { type Build, OutgoingStream } from './outgoing-stream.js'
-import { Pacer } from './pacer.js'
 import type { TiASignalConfig } from './signal-config.js'
 import { bitOf, type Dialect, nameOfBit } from './signal-type.js'
 

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../session/index.js'
+import type { Clock, Timer } from './clock.js'
 
 /** Packets that are made at once at most; after a stall the rest follows in the next turns. */
 const BURST = 4096

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs'
+import { MeasurementBatch } from '../batch/index.js'
+import { Pacer, type Policy, type SessionOptions, systemClock, type TlsOptions } from '../session/index.js'
+import { sttpError } from './error-codes.js'
+import { Publisher } from './publisher.js'
+import { SYNTHETIC_T0, Synthetic } from './synthetic.js'
+
+/** The options of `measurand serve sttp`. */
+export const serveOptions = {
+  host: { value: 'HOST', line: 'the address; 127.0.0.1 unless told' },
+  port: { value: 'PORT', line: 'the port; 7165 unless told, 0 for a free one' },
+  signals: { value: 'N', line: 'signals; 200 unless told' },
+  rate: { value: 'HZ|max', line: 'frames per second; 30 unless told' },
+  nominal: { value: 'HZ', line: 'the rate that times have under --rate max; 30 unless told' },
+  period: { value: 'NS', line: 'ns between frames, in place of --rate' },
+  t0: { value: 'NS', line: 'time of the first frame, ns since 1970-01-01 UTC; 2024-01-01 unless told' },
+  frames: { value: 'N', line: 'ends after N frames' },
+  policy: { value: 'POLICY', line: 'for slow subscribers: drop-oldest (default), block, disconnect' },
+  'wait-subscriber': { line: 'begins with the first subscription' },
+  tls: { line: 'secures the connection' },
+  cert: { value: 'FILE', line: 'the certificate, PEM' },
+  key: { value: 'FILE', line: 'its private key, PEM' },
+  ca: { value: 'FILE', line: "demands clients' certificates of this authority, PEM" },
+} as const
+
+/** Rows of one block under `--rate max`. */
+const ROWS = 65_536
+
+/** Serves synthetic signals until it is closed, or `--frames` are out. */
+export async function serve(
+  options: ReadonlyMap<string, string | true>,
+  session: SessionOptions = {},
+): Promise<Publisher & { readonly port: number }> {
+  const text = (name: keyof typeof serveOptions, otherwise: string): string => String(options.get(name) ?? otherwise)
+  const number = (name: keyof typeof serveOptions, otherwise: string, least: number): number => {
+    const value = Number(text(name, otherwise))
+    if (Number.isFinite(value) && value >= least) return value
+    throw sttpError('ERR_STTP_OPTION_INVALID', `--${name} takes a number from ${least}, not ${text(name, otherwise)}`)
+  }
+  const whole = (name: keyof typeof serveOptions, otherwise: string, least: number): number => {
+    const value = number(name, otherwise, least)
+    if (Number.isInteger(value)) return value
+    throw sttpError('ERR_STTP_OPTION_INVALID', `--${name} takes a whole number, not ${text(name, otherwise)}`)
+  }
+  const isMax = options.get('rate') === 'max'
+  const periodNs = options.has('period') ? BigInt(whole('period', '', 100)) : undefined
+  const nominal = isMax ? number('nominal', '30', 0.001) : number('rate', '30', 0.001)
+  const rate = periodNs === undefined ? nominal : 1e9 / Number(periodNs)
+  const frames = options.has('frames') ? whole('frames', '', 1) : Number.POSITIVE_INFINITY
+  const waits = options.has('wait-subscriber')
+  const policy = text('policy', isMax || waits ? 'block' : 'drop-oldest')
+  if (policy !== 'block' && policy !== 'drop-oldest' && policy !== 'disconnect') {
+    throw sttpError('ERR_STTP_OPTION_INVALID', `--policy takes block, drop-oldest or disconnect, not ${policy}`)
+  }
+  const t0 = BigInt(text('t0', String(SYNTHETIC_T0)))
+  const synthetic = new Synthetic({
+    signals: whole('signals', '200', 1),
+    rate,
+    t0,
+    ...(periodNs === undefined ? {} : { periodNs }),
+  })
+  const publisher = new Publisher({ ...session, policy: policy as Policy })
+  publisher.defineMetadata(synthetic.metadata())
+  const endpoint = { host: text('host', '127.0.0.1'), port: whole('port', '7165', 0) }
+  const tls = options.has('tls') ? tlsOf(options) : undefined
+  const [, port] = await publisher.start(tls === undefined ? endpoint : { ...endpoint, tls })
+  void run(publisher, synthetic, { frames, rate, isMax, waits }).catch(() => publisher.close())
+  return Object.assign(publisher, { port })
+}
+
+interface Course {
+  readonly frames: number
+  readonly rate: number
+  readonly isMax: boolean
+  readonly waits: boolean
+}
+
+async function run(publisher: Publisher, synthetic: Synthetic, { frames, rate, isMax, waits }: Course): Promise<void> {
+  if (waits) await subscribed(publisher)
+  const rows = synthetic.rows(publisher.signals)
+  const most = Math.max(1, Math.floor(ROWS / rows.length))
+  const block = synthetic.block(most, rows)
+  const publish = (first: number, count: number): boolean => {
+    synthetic.fill(block, first, count)
+    return publisher.publish(new MeasurementBatch(block, publisher.signals, 'f32'))
+  }
+  if (isMax) {
+    for (let first = 0; first < frames && publisher.state !== 'closed'; ) {
+      const count = Math.min(most, frames - first)
+      if (!publish(first, count)) await publisher.ready()
+      first += count
+      // Sockets are written and read between two turns.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await publisher.drain()
+    return
+  }
+  const pacer = new Pacer(systemClock, rate, (first, count) => {
+    for (let done = 0; done < count; done += most) publish(first + done, Math.min(most, count - done))
+    if (first + count >= frames) void publisher.drain()
+  })
+  pacer.start(frames)
+  await publisher.closed
+  pacer.stop()
+}
+
+/** Resolves with the first subscription, or at the end. */
+async function subscribed(publisher: Publisher): Promise<void> {
+  for await (const { state } of publisher.status) if (state === 'peer-subscribed') return
+}
+
+function tlsOf(options: ReadonlyMap<string, string | true>): TlsOptions {
+  const file = (name: 'cert' | 'key' | 'ca'): { [key in typeof name]?: Uint8Array } => {
+    const path = options.get(name)
+    if (typeof path !== 'string') return {}
+    try {
+      return { [name]: readFileSync(path) }
+    } catch (cause) {
+      throw sttpError('ERR_STTP_OPTION_INVALID', `--${name}: ${(cause as Error).message}`, { cause })
+    }
+  }
+  const tls = { ...file('cert'), ...file('key'), ...file('ca') }
+  if (tls.cert === undefined || tls.key === undefined) {
+    throw sttpError('ERR_STTP_OPTION_INVALID', '--tls needs --cert and --key')
+  }
+  return { ...tls, verify: tls.ca !== undefined }
+}
