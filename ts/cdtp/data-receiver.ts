@@ -15,7 +15,7 @@ import type { Logger } from './logger.js'
 import { MessageIndex } from './message-index.js'
 import { MessageType, RecordBatch } from './record-batch.js'
 import { conditionName, RunCondition } from './run-condition.js'
-import { SenderRun } from './sender-run.js'
+import { SenderRun, type SequenceRange } from './sender-run.js'
 import type { DiscoveredService } from './service.js'
 import { TransmitterState, type TransmitterStateSeq } from './transmitter-state.js'
 import type { Values } from './value.js'
@@ -52,6 +52,8 @@ export interface DataReceiverOptions {
   readonly maxRecords?: number
   /** Blocks of a record; 65,536 unless told. */
   readonly maxBlocks?: number
+  /** Told of every batch. */
+  readonly onBatch?: (batch: RecordBatch) => void
   /** Takes the batches instead of callbacks or a loop. */
   readonly delivery?: Delivery<RecordBatch>
   readonly stats?: Stats
@@ -94,7 +96,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   readonly status: StatusStream
   /** Seconds that `stopReceiving` waits for missing EORs. */
   eorTimeout = 10
-  /** The run that batches belong to; empty unless somebody knows it. */
+  /** The run that batches belong to; empty unless somebody knows it. With `manyRuns` empty becomes run_1, run_2, ... */
   run = ''
   readonly #options: DataReceiverOptions
   readonly #clock: Clock
@@ -103,6 +105,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   #dataTransmitters: ReadonlySet<string> | null
   readonly #connections = new Map<string, Connection>()
   readonly #runs = new Map<string, SenderRun>()
+  #begun = 0
   #bytesReceived = 0
   #running = false
   #exception: Error | undefined
@@ -144,6 +147,11 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   /** What is known of each transmitter, by canonical name. */
   get transmitterStates(): ReadonlyMap<string, TransmitterStateSeq> {
     return new Map(Array.from(this.#runs, ([sender, run]) => [sender, run.stateSeq]))
+  }
+
+  /** The numbers of a sender's run that came twice, and those that came behind later ones. */
+  rangesOf(sender: string): { readonly duplicates: readonly SequenceRange[]; readonly late: readonly SequenceRange[] } {
+    return this.#runs.get(sender) ?? { duplicates: [], late: [] }
   }
 
   /** Begins a run: states and counters start anew. */
@@ -229,6 +237,16 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     } finally {
       await this.abortReceiving()
     }
+  }
+
+  /** Gives a substitute for every EOR that has not come. */
+  async endOpenRuns(): Promise<void> {
+    for (const run of this.#open()) await this.#substituteEor(run)
+  }
+
+  /** Whether some run has begun and not ended. */
+  get isInRun(): boolean {
+    return this.#open().length > 0
   }
 
   /** Ends the run at once, without substitutes. */
@@ -327,7 +345,8 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   }
 
   #newRun(sender: string): SenderRun {
-    return new SenderRun(sender, { ledger: this.ledger, stats: this.stats, status: this.status })
+    const run = this.run === '' && this.#options.manyRuns ? `run_${++this.#begun}` : this.run
+    return new SenderRun(sender, run, { ledger: this.ledger, stats: this.stats, status: this.status })
   }
 
   /** ms since the last message of any connection. */
@@ -410,7 +429,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     const kind = index.kind as MessageType
     if (kind === MessageType.DATA) {
       this.#bytesReceived += index.payloadBytes
-      const run = this.#runs.get(sender)
+      const run = this.#runOf(sender)
       if (run?.state !== TransmitterState.BOR_RECEIVED) {
         this.stats.received += index.records
         this.stats.failed += index.records
@@ -422,6 +441,22 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     }
     if (index.trailing > 0) this.status.emit('trailing', { bytes: index.trailing })
     return kind === MessageType.BOR ? this.#begin(sender, message, index) : this.#end(sender, message, index)
+  }
+
+  /**
+   * The run of a message that is not its first. Where many runs are taken, a receiver that came late, or that shares
+   * its transmitter with a second one, gets what there is: what it did not see of the run is in the ledger.
+   */
+  #runOf(sender: string): SenderRun | undefined {
+    const run = this.#runs.get(sender)
+    if (!this.#options.manyRuns || run?.state === TransmitterState.BOR_RECEIVED) return run
+    const joined = this.#newRun(sender)
+    joined.begin()
+    this.#runs.set(sender, joined)
+    const text = `joined a run of ${sender} without its begin: it was running before, or a second receiver shares it`
+    this.#options.logger?.log('WARNING', text)
+    this.status.emit('joined-late', { sender })
+    return joined
   }
 
   #begin(sender: string, message: Uint8Array, index: MessageIndex): Promise<void> | undefined {
@@ -443,11 +478,11 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   }
 
   #end(sender: string, message: Uint8Array, index: MessageIndex): Promise<void> | undefined {
-    const run = this.#runs.get(sender)
+    const run = this.#runOf(sender)
     if (run?.state !== TransmitterState.BOR_RECEIVED) {
       throw new InvalidCDTPMessageType('EOR', `did not receive BOR from ${sender}`)
     }
-    const arrived = new RecordBatch(MessageType.EOR, sender, this.run, 0n, 0, message, index)
+    const arrived = new RecordBatch(MessageType.EOR, sender, run.run, 0n, 0, message, index)
     const metadata = arrived.runMetadata
     const condition = run.end(metadata, this.#isDegraded)
     if (condition === undefined) return this.#deliver(MessageType.EOR, sender, run.condition, message, index)
@@ -478,10 +513,12 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     message: Uint8Array,
     index: MessageIndex,
   ): Promise<void> | undefined {
-    const batch = new RecordBatch(kind, sender, this.run, this.#clock.now(), condition, message, index)
+    const run = this.#runs.get(sender)?.run ?? this.run
+    const batch = new RecordBatch(kind, sender, run, this.#clock.now(), condition, message, index)
     // The books count records; the rows of BOR and EOR are none.
     const rows = kind === MessageType.DATA ? batch.length : 0
     const isRoom = this.#delivery.push({ batch, rows, bytes: message.length, release: () => this.#release(index) })
+    this.#options.onBatch?.(batch)
     if (isRoom || !this.#delivery.isFull) return undefined
     this.#delivery.scheduleRoom()
     if (this.#room === undefined) {

@@ -16,19 +16,35 @@ interface Books {
   readonly status: StatusStream
 }
 
+/** Sequence numbers, both ends included. */
+export interface SequenceRange {
+  readonly first: bigint
+  readonly last: bigint
+}
+
+/** Ranges remembered of each kind; later ones are only told as status events. */
+const RANGE_LIMIT = 65_536
+
 /** What a receiver keeps of one transmitter's run: where it is, and exactly what is missing, doubled or late. */
 export class SenderRun {
   readonly sender: string
+  /** The name of the run. */
+  readonly run: string
+  /** Numbers that came twice; both records were given out. */
+  readonly duplicates: SequenceRange[] = []
+  /** Numbers that came behind later ones. */
+  readonly late: SequenceRange[] = []
   state: TransmitterState = TransmitterState.NOT_CONNECTED
   /** How the run went, as far as that is known. */
   condition: RunCondition = RunCondition.GOOD
   readonly #account = new SequenceAccount()
   readonly #books: Books
   /** Ledger records of this run's gaps. */
-  readonly #gaps: { readonly id: number; readonly first: bigint; readonly last: bigint }[] = []
+  readonly #gaps: (SequenceRange & { readonly id: number })[] = []
 
-  constructor(sender: string, books: Books) {
+  constructor(sender: string, run: string, books: Books) {
     this.sender = sender
+    this.run = run
     this.#books = books
   }
 
@@ -88,12 +104,13 @@ export class SenderRun {
     const count = Number(last - first + 1n)
     const detail = { sender: this.sender, first, last }
     if (kind === DUPLICATE) {
-      stats.duplicate += count
+      if (this.duplicates.length < RANGE_LIMIT) this.duplicates.push({ first, last })
       status.emit('duplicate', detail)
       return
     }
     if (kind === LATE) {
       stats.recovered += count
+      if (this.late.length < RANGE_LIMIT) this.late.push({ first, last })
       for (const gap of this.#gaps) {
         const [from, to] = [first > gap.first ? first : gap.first, last < gap.last ? last : gap.last]
         if (from <= to) ledger.recover(gap.id, Number(to - from + 1n))

@@ -1,0 +1,128 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { DataTransmitter, MessageType, RunCondition } from '../../ts/cdtp/index.js'
+import { serveSynthetic } from '../../ts/cdtp/serve.js'
+import { EndpointSource } from '../../ts/cdtp/source.js'
+import { pipeline } from '../../ts/ingest/index.js'
+import { StoreSink } from '../../ts/store/index.js'
+
+/** Serves a synthetic run; gives the port when it listens. */
+async function serve(frames: number, size = 64): Promise<{ port: number; sent: Promise<bigint> }> {
+  let sent: Promise<bigint> = Promise.resolve(0n)
+  const port = await new Promise<number>((resolve, reject) => {
+    sent = serveSynthetic({ port: 0, frames, size, onListening: resolve })
+    sent.catch(reject)
+  })
+  return { port, sent }
+}
+
+test('every byte of a synthetic run is as its formula says', async (t) => {
+  const { port, sent } = await serve(20_000, 40)
+  const source = new EndpointSource('127.0.0.1', port, { runs: 1, reconnect: false })
+  await source.connect()
+  let records = 0
+  const kinds = new Set<number>()
+  for await (const batch of source) {
+    kinds.add(batch.kind)
+    t.is(batch.run, 'run_1')
+    if (batch.kind !== MessageType.DATA) continue
+    for (const { sequenceNumber, blocks } of batch) {
+      const s = ++records
+      const [block] = blocks as [Uint8Array]
+      let right = sequenceNumber === BigInt(s) && block.length === 40
+      for (let j = 0; j < block.length; j++) right &&= block[j] === ((31 * s + 7 * j) & 0xff)
+      if (!right) t.fail(`record ${s}`)
+    }
+    const n = batch.length - 1
+    t.is(batch.at(n).tags['n'], records)
+  }
+  t.is(records, 20_000)
+  t.is(await sent, 20_000n)
+  t.deepEqual([...kinds].sort(), [0, 1, 2])
+  t.is(source.stats.received, 20_000)
+  t.is(await source.closed, undefined)
+  t.deepEqual(source.describe().meta, { senders: ['Synthetic.One'], runs: 1 })
+})
+
+test('a recording has every record, and the begin and end of its runs', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'measurand-cdtp-'))
+  const { port, sent } = await serve(5000)
+  const source = new EndpointSource('127.0.0.1', port, { runs: 1, reconnect: false, name: 'detector' })
+  await source.connect()
+  const sink = await StoreSink.open(directory)
+  const result = await pipeline(source, sink)
+  await sink.close()
+  await sent
+  t.true(result.isComplete)
+  t.like(result.books, { received: 5000, stored: 5000, duplicate: 0, dropped: 0, failed: 0 })
+  t.deepEqual(await readdir(join(directory, 'detector', 'record', 'run_1')), ['000001.arrows'])
+  const { tableFromIPC } = await import('apache-arrow')
+  const { readFile } = await import('node:fs/promises')
+  const table = tableFromIPC(await readFile(join(directory, 'detector', 'record', 'run_1', '000001.arrows')))
+  t.is(table.numRows, 5004)
+  t.deepEqual(
+    [0, 1, 2, 5001, 5002, 5003].map((row) => [table.get(row)?.['kind'], table.get(row)?.['seq']]),
+    [
+      [1, 0n],
+      [1, 1n],
+      [0, 1n],
+      [0, 5000n],
+      [2, 0n],
+      [2, 1n],
+    ],
+  )
+  const row = table.get(301)
+  t.is(row?.['sender'], 'Synthetic.One')
+  const [block] = [...(row as { blocks: Iterable<Uint8Array> }).blocks] as [Uint8Array]
+  t.deepEqual(
+    [...block],
+    Array.from({ length: 64 }, (_, j) => (31 * 300 + 7 * j) & 0xff),
+  )
+  await rm(directory, { recursive: true })
+})
+
+test('a transmitter that dies in its run leaves an aborted run and a gap in the ledger', async (t) => {
+  const open = () => DataTransmitter.bind({ name: 'Test.one', endpoint: `tcp://127.0.0.1:${port}` })
+  let port = '*'
+  const first = await open()
+  port = `${first.port}`
+  const source = new EndpointSource('127.0.0.1', first.port, { runs: 2 })
+  await source.connect()
+  const seen: [number, string, number][] = []
+  const reading = source.consume((batch) => {
+    if (batch.kind !== MessageType.DATA) seen.push([batch.kind, batch.run, batch.condition])
+  })
+  await first.sendBor({}, {})
+  first.startSending()
+  first.sendDataRecord(first.newDataRecord({ n: 1 }))
+  await first.stopSending()
+  while (source.stats.received === 0) await new Promise((resolve) => setImmediate(resolve))
+  const lost = new Promise<void>((resolve) => source.status.on(({ state }) => state === 'reconnecting' && resolve()))
+  await first.close()
+  await lost
+  let second: DataTransmitter | undefined
+  while (second === undefined) second = await open().catch(() => undefined)
+  await second.sendBor({}, {})
+  second.startSending()
+  await second.stopSending()
+  await second.sendEor({}, { data_records: 0 })
+  await reading
+  t.deepEqual(seen, [
+    [MessageType.BOR, 'run_1', 0],
+    [MessageType.EOR, 'run_1', RunCondition.ABORTED],
+    [MessageType.BOR, 'run_2', 0],
+    [MessageType.EOR, 'run_2', 0],
+  ])
+  t.deepEqual(
+    [...source.ledger].map(({ cause }) => cause),
+    ['disconnect'],
+  )
+  await second.close()
+})
+
+test('nobody there is an error of the transport', async (t) => {
+  const source = new EndpointSource('127.0.0.1', 1)
+  await t.throwsAsync(source.connect(), { code: 'ERR_SESSION_CONNECT_REFUSED' })
+})

@@ -1,0 +1,116 @@
+import { decodeChirp, Indexer } from './codec.js'
+import { MessageIndex } from './message-index.js'
+import { MessageType, RecordBatch } from './record-batch.js'
+import { ZmtpReader } from './zmtp-reader.js'
+
+/** The options of `measurand decode cdtp`. */
+export const decodeOptions = {} as const
+
+/** The longest message of a capture, bytes. */
+const MAX_BYTES = 256 << 20
+const RECORDS = 4096
+const BLOCKS = 65_536
+const KINDS = ['DATA', 'BOR', 'EOR'] as const
+
+/** A CDTP frame in a capture. */
+interface Frame {
+  readonly bytes: Uint8Array
+  /** Where it begins. */
+  readonly offset: number
+}
+
+/**
+ * Captured bytes as lines: one direction of a TCP connection of ZeroMQ, a single CDTP message, or a CHIRP datagram, known
+ * by their first bytes. Malformed bytes are lines too.
+ */
+export async function* decode(bytes: AsyncIterable<Uint8Array>): AsyncIterable<object> {
+  const chunks: Uint8Array[] = []
+  let reader: ZmtpReader | undefined
+  let length = 0
+  for await (const chunk of bytes) {
+    if (reader === undefined) {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length < 10) continue
+      const start = Buffer.concat(chunks)
+      if (!ZmtpReader.isGreeting(start)) {
+        if (length > MAX_BYTES) break
+        continue
+      }
+      reader = new ZmtpReader(MAX_BYTES)
+      yield* lines(reader.push(start))
+    } else yield* lines(reader.push(chunk))
+  }
+  if (reader === undefined) yield* single(Buffer.concat(chunks))
+  else yield* lines(reader.end())
+}
+
+function* lines(frames: Iterable<Frame | { code: string; offset: number; length: number }>): Iterable<object> {
+  for (const frame of frames) {
+    if ('bytes' in frame) yield* message(frame)
+    else yield { event: 'malformed', ...frame }
+  }
+}
+
+function* single(bytes: Buffer): Iterable<object> {
+  if (bytes.length === 0) return
+  if (bytes.subarray(0, 5).toString('latin1') !== 'CHIRP') {
+    yield* message({ bytes, offset: 0 })
+    return
+  }
+  try {
+    const { kind, group, host, service, port } = decodeChirp(bytes)
+    const fields = { group: hex(group), host: hex(host), service, port }
+    const type = ['', 'REQUEST', 'OFFER', 'DEPART'][kind]
+    yield { event: 'message', system: 'cdtp', direction: 'in', offset: 0, length: bytes.length, type, fields }
+  } catch (error) {
+    yield { event: 'malformed', code: (error as { code: string }).code, offset: 0, length: bytes.length }
+  }
+}
+
+function* message({ bytes, offset }: Frame): Iterable<object> {
+  const indexer = new Indexer(MAX_BYTES)
+  const index = new MessageIndex(RECORDS, BLOCKS)
+  for (let status = 1, isFirst = true; status === 1; isFirst = false) {
+    status = indexer.index(bytes, index.bytes)
+    if (status === 3) {
+      const fault = indexer.takeError()
+      yield { event: 'malformed', code: fault?.code, offset: offset + (fault?.offset ?? 0), length: bytes.length }
+      return
+    }
+    const start = index.senderOffset
+    const sender = Buffer.from(bytes.subarray(start, start + index.senderLength)).toString('utf8')
+    const kind = index.kind as MessageType
+    if (isFirst) {
+      const length = bytes.length
+      const type = KINDS[kind]
+      yield { event: 'message', system: 'cdtp', direction: 'in', offset, length, type, fields: { sender } }
+    }
+    const batch = new RecordBatch(kind, sender, '', 0n, 0, bytes, index)
+    const condition = kind === MessageType.EOR ? conditionOf(batch) : 0
+    for (let row = 0; row < batch.length; row++) {
+      const seq = String(batch.sequences[row])
+      const blocks = batch.blocks(row).map(hex)
+      yield {
+        event: 'record',
+        run: '',
+        sender,
+        kind,
+        seq,
+        rx: null,
+        condition,
+        tags: hex(batch.tagsBytes(row)),
+        blocks,
+      }
+    }
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}
+
+function conditionOf(batch: RecordBatch): number {
+  const { condition_code: code } = batch.runMetadata
+  return typeof code === 'number' ? code : 0
+}

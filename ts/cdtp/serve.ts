@@ -1,0 +1,81 @@
+import { type Clock, sleep, systemClock } from '../session/clock.js'
+import { DataTransmitter } from './data-transmitter.js'
+import { conditionName, RunCondition } from './run-condition.js'
+import { timestampOf } from './value.js'
+
+/** A synthetic transmitter, from whose formula any receiver can check every byte. */
+export interface SyntheticOptions {
+  readonly host?: string
+  /** 50101 unless told; 0 lets the system choose. */
+  readonly port?: number
+  /** Records of the run; without, it goes on until the signal. */
+  readonly frames?: number
+  /** Records a second; as fast as the receiver takes them unless told. */
+  readonly rate?: number
+  /** Bytes of the one block of each record; 64 unless told. */
+  readonly size?: number
+  /** ns since 1970-01-01 UTC. */
+  readonly t0?: bigint
+  readonly signal?: AbortSignal
+  readonly clock?: Clock
+  /** Told the port. */
+  readonly onListening?: (port: number) => void
+}
+
+const T0 = 1_704_067_200_000_000_000n
+/** Records between two looks at the clock. */
+const BURST = 64
+
+/**
+ * Serves one run of synthetic records: sender `Synthetic.One`, run `run_1`; record s has one block of which byte j is
+ * (31 s + 7 j) mod 256, and the tags `{ n: s }`. BOR when a receiver connects, EOR after the last record.
+ *
+ * @returns the records sent
+ */
+export async function serveSynthetic(options: SyntheticOptions = {}): Promise<bigint> {
+  const { host = '127.0.0.1', port = 50_101, frames = Number.POSITIVE_INFINITY, rate, size = 64, signal } = options
+  const clock = options.clock ?? systemClock
+  const t0 = options.t0 ?? T0
+  const endpoint = `tcp://${host}:${port === 0 ? '*' : port}`
+  const transmitter = await DataTransmitter.bind({ name: 'Synthetic.One', endpoint, clock })
+  const stop = (): void => void transmitter.close()
+  signal?.addEventListener('abort', stop, { once: true })
+  try {
+    options.onListening?.(transmitter.port)
+    const run = { run_id: 'run_1', time_start: timestampOf(t0) }
+    await transmitter.sendBor(run, { size, ...(rate === undefined ? {} : { rate }) })
+    transmitter.startSending()
+    const start = clock.elapsed()
+    const ramp = Buffer.from(Array.from({ length: size + 256 }, (_, j) => (7 * j) & 0xff))
+    for (let s = 1; s <= frames && !signal?.aborted; s++) {
+      const record = transmitter.newDataRecord({ n: s })
+      // 7 j = 31 s mod 256 has a solution j, as 7 is odd: the block is a piece of the ramp.
+      const from = (31 * s * 183) & 0xff
+      record.addBlock(ramp.subarray(from, from + size))
+      await transmitter.sendDataRecord(record)
+      if (rate === undefined || s % Math.min(BURST, Math.ceil(rate / 100)) !== 0) continue
+      const due = start + (s * 1000) / rate
+      if (due > clock.elapsed()) await sleep(clock, due - clock.elapsed())
+    }
+    await transmitter.stopSending()
+    const condition = RunCondition.GOOD
+    await transmitter.sendEor(
+      {},
+      {
+        ...run,
+        time_end: timestampOf(clock.now()),
+        license: 'ODC-By-1.0',
+        condition_code: condition,
+        condition: conditionName(condition),
+        data_records: transmitter.sequenceNumber,
+      },
+    )
+    return transmitter.recordsTransmitted
+  } catch (error) {
+    if (signal?.aborted) return transmitter.recordsTransmitted
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', stop)
+    await transmitter.close()
+  }
+}

@@ -1,0 +1,221 @@
+import { sessionError } from '../session/error-codes.js'
+import { type SourceDescription, type SourceOptions, SourceSession } from '../session/index.js'
+import { DataReceiver, type DataReceiverOptions } from './data-receiver.js'
+import { hostId } from './host-id.js'
+import { ReceiverSatellite } from './receiver-satellite.js'
+import { MessageType, type RecordBatch } from './record-batch.js'
+import { Service } from './service.js'
+import { highWaterMark, type Zmq, zeromq } from './zeromq.js'
+
+const CONNECT_MS = 1000
+
+/** The options of a `cdtp://` URL. */
+export const sourceOptions = {
+  runs: { value: 'N', line: 'end after the end of so many runs' },
+  name: { value: 'NAME', line: 'name of the satellite that records a group, Recorder.NAME (default measurand)' },
+  interface: { value: 'ADDRESS', line: 'IPv4 address of the interface for discovery (default: all)' },
+} as const
+
+/** What is asked of a source; `SourceUrl` of `measurand/ingest` is one. */
+export interface CdtpPlace {
+  readonly host: string
+  readonly port: number | undefined
+  readonly path: string
+  option(name: string): string | undefined
+  integer(name: string, min: number, max: number): number | undefined
+}
+
+/** Which runs a source takes. */
+export interface CdtpSourceOptions extends SourceOptions {
+  /** Ends after the end of so many runs. */
+  readonly runs?: number
+}
+
+/** Opens `cdtp://HOST:PORT`, a transmitter, or `cdtp://GROUP[/NAME[,NAME]]`, a constellation. */
+export async function openSource(place: CdtpPlace, options: SourceOptions): Promise<CdtpSource> {
+  const runs = place.integer('runs', 1, Number.MAX_SAFE_INTEGER)
+  const all = runs === undefined ? options : { ...options, runs }
+  const source =
+    place.port === undefined
+      ? new GroupSource(place.host, place.path === '' ? [] : place.path.split(','), {
+          ...all,
+          satellite: place.option('name') ?? 'measurand',
+          ...(place.option('interface') === undefined ? {} : { interfaces: [place.option('interface') as string] }),
+        })
+      : new EndpointSource(place.host, place.port, all)
+  await source.connect()
+  return source
+}
+
+/** The records of transmitters as a source of batches, run after run. */
+export abstract class CdtpSource extends SourceSession<RecordBatch> {
+  readonly system = 'cdtp'
+  readonly #runs: number | undefined
+  readonly #senders = new Set<string>()
+  #ends = 0
+
+  constructor(name: string, options: CdtpSourceOptions = {}) {
+    super(name, options)
+    this.#runs = options.runs
+  }
+
+  /** Connects for the first time. */
+  connect(): Promise<void> {
+    return this.start()
+  }
+
+  /** BOR and EOR are rows of the table and no records. */
+  override countOf(batch: RecordBatch): number {
+    return batch.kind === MessageType.DATA ? batch.length : 0
+  }
+
+  describe(): SourceDescription {
+    const clock = { time: 'timestamp tags, else time of receipt' }
+    return { peer: this.peer, quirks: [], clock, meta: { senders: [...this.#senders], runs: this.#ends } }
+  }
+
+  /** Where the records come from. */
+  protected abstract get peer(): string
+
+  /** How a receiver gives its batches to this source. */
+  protected receiverOptions(): DataReceiverOptions {
+    const { delivery, stats, ledger, status, clock } = this
+    return { delivery, stats, ledger, status, clock, name: this.name, onBatch: (batch) => this.#saw(batch) }
+  }
+
+  /** A run ended; the source ends where that was the last that is wanted. */
+  protected runEnded(): void {
+    if (++this.#ends === this.#runs) this.finished()
+  }
+
+  #saw(batch: RecordBatch): void {
+    if (batch.kind === MessageType.BOR) this.#senders.add(batch.sender)
+    if (batch.kind === MessageType.EOR) this.onEor(batch)
+  }
+
+  /** An EOR, of the wire or a substitute, was given out. */
+  protected abstract onEor(batch: RecordBatch): void
+}
+
+/**
+ * The runs of one transmitter whose address is known.
+ *
+ * ```ts
+ * const source = new EndpointSource('127.0.0.1', 50101, { runs: 1 })
+ * await source.connect()
+ * for await (const batch of source) records += batch.length
+ * ```
+ */
+export class EndpointSource extends CdtpSource {
+  readonly #host: string
+  readonly #port: number
+  readonly #receiver: DataReceiver
+  #socket: Zmq.Pull | undefined
+
+  constructor(host: string, port: number, options: CdtpSourceOptions = {}) {
+    super(options.name ?? `cdtp-${host}-${port}`, options)
+    this.#host = host
+    this.#port = port
+    this.#receiver = new DataReceiver({ ...this.receiverOptions(), manyRuns: true })
+    this.#receiver.startReceiving()
+  }
+
+  protected get peer(): string {
+    return `cdtp://${this.#host}:${this.#port}`
+  }
+
+  protected onEor(): void {
+    this.runEnded()
+  }
+
+  protected async open(): Promise<void> {
+    const { Pull } = await zeromq()
+    const socket = new Pull({ receiveHighWaterMark: highWaterMark(this.delivery.queueBytes, 131_072), linger: 0 })
+    this.#socket = socket
+    await new Promise<void>((resolve, reject) => {
+      const timer = this.clock.after(CONNECT_MS, () => {
+        const text = `no transmitter answers at ${this.#host}:${this.#port}`
+        reject(sessionError('ERR_SESSION_CONNECT_REFUSED', text))
+      })
+      socket.events.on('handshake', () => {
+        timer.cancel()
+        resolve()
+      })
+      // ZeroMQ connects again by itself: only a run that was cut is a loss.
+      socket.events.on('disconnect', () => {
+        if (this.#socket === socket && this.#receiver.isInRun) this.connectionLost()
+      })
+      this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
+      socket.connect(`tcp://${this.#host}:${this.#port}`)
+    })
+    const hostUuid = hostId(this.peer)
+    this.#receiver.addSocket({ hostUuid, serviceId: Service.DATA, address: this.#host, port: this.#port }, socket)
+  }
+
+  protected hangUp(): void {
+    const socket = this.#socket
+    this.#socket = undefined
+    const service = { hostUuid: hostId(this.peer), serviceId: Service.DATA, address: this.#host, port: this.#port }
+    this.#receiver.removeSender(service)
+    socket?.close()
+  }
+
+  protected override async deliverRest(): Promise<void> {
+    this.hangUp()
+    await this.#receiver.endOpenRuns()
+    await super.deliverRest()
+  }
+}
+
+/** What a {@link GroupSource} can be given. */
+export interface GroupSourceOptions extends CdtpSourceOptions {
+  /** The second half of its canonical name, `Recorder.NAME`. */
+  readonly satellite?: string
+  readonly interfaces?: readonly string[]
+}
+
+/** The runs of a constellation, recorded by a satellite that its controller drives. */
+export class GroupSource extends CdtpSource {
+  readonly satellite: ReceiverSatellite
+  readonly #group: string
+
+  /** @param transmitters canonical names; all where there is none */
+  constructor(group: string, transmitters: readonly string[], options: GroupSourceOptions = {}) {
+    super(options.name ?? `cdtp-${group}`, options)
+    this.#group = group
+    const ended = (): void => this.runEnded()
+    this.satellite = new (class extends ReceiverSatellite {
+      protected override async doStopping(): Promise<string> {
+        ended()
+        return 'Stopped'
+      }
+
+      protected override async doInterrupting(): Promise<string> {
+        ended()
+        return 'Interrupted'
+      }
+    })({
+      type: 'Recorder',
+      name: options.satellite ?? 'measurand',
+      group,
+      clock: this.clock,
+      receiver: this.receiverOptions(),
+      ...(transmitters.length === 0 ? {} : { receiveFrom: transmitters }),
+      ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
+    })
+  }
+
+  protected get peer(): string {
+    return `cdtp://${this.#group}`
+  }
+
+  protected onEor(): void {}
+
+  protected open(): Promise<void> {
+    return this.satellite.open()
+  }
+
+  protected hangUp(): void {
+    void this.satellite.close()
+  }
+}
