@@ -75,7 +75,7 @@ test('a recording has every record, and the begin and end of its runs', async (t
   )
   const row = table.get(301)
   t.is(row?.['sender'], 'Synthetic.One')
-  const [block] = [...(row as { blocks: Iterable<Uint8Array> }).blocks] as [Uint8Array]
+  const [block] = [...(row as unknown as { blocks: Iterable<Uint8Array> }).blocks] as [Uint8Array]
   t.deepEqual(
     [...block],
     Array.from({ length: 64 }, (_, j) => (31 * 300 + 7 * j) & 0xff),

@@ -5,6 +5,7 @@ import { type Answer, Verb } from './command-receiver.js'
 import { cdtpError } from './error-codes.js'
 import { HeartbeatReceiver, type Remote } from './heartbeat-receiver.js'
 import { hostId } from './host-id.js'
+import { type MonitoringMessage, MonitoringReceiver } from './monitoring-receiver.js'
 import { type SatelliteStateName, TRANSITIONS, type TransitionName } from './satellite-state.js'
 import { type DiscoveredService, Service } from './service.js'
 import { timestampNow, type Value, type Values } from './value.js'
@@ -22,6 +23,10 @@ export interface ControllerOptions {
   readonly transitionTimeout?: number
   /** A satellite changed its state, or was lost (`DEAD`). */
   readonly onState?: (remote: Remote) => void
+  /** What is listened to, as `LOG/WARNING` or `STAT/`; nothing unless told. */
+  readonly topics?: readonly string[]
+  /** A log message or a metric of those topics. */
+  readonly onMonitoring?: (message: MonitoringMessage) => void
   readonly clock?: Clock
 }
 
@@ -52,6 +57,7 @@ export class Controller implements AsyncDisposable {
   readonly #clock: Clock
   readonly #chirp: Chirp
   readonly #heartbeats: HeartbeatReceiver
+  readonly #monitoring: MonitoringReceiver | undefined
   /** Canonical names by host. */
   readonly #names = new Map<string, string>()
   readonly #sockets = new Map<string, { socket: Zmq.Request; last: Promise<unknown> }>()
@@ -66,13 +72,16 @@ export class Controller implements AsyncDisposable {
       ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
       onOffer: (service) => {
         if (service.serviceId === Service.HEARTBEAT) void this.#heartbeats.add(service)
+        if (service.serviceId === Service.MONITORING) void this.#monitoring?.add(service)
       },
       onDepart: (service) => {
         if (service.serviceId === Service.HEARTBEAT) this.#heartbeats.remove(service.hostUuid)
+        if (service.serviceId === Service.MONITORING) this.#monitoring?.remove(service.hostUuid)
         if (service.serviceId === Service.CONTROL) this.#forget(service.hostUuid)
       },
     })
-    const { onState } = options
+    const { onState, onMonitoring } = options
+    if (onMonitoring !== undefined) this.#monitoring = new MonitoringReceiver(options.topics ?? [], onMonitoring)
     this.#heartbeats = new HeartbeatReceiver(
       this.#clock,
       onState === undefined ? {} : { onState: (remote) => onState(remote), onDead: (remote) => onState(remote) },
@@ -87,6 +96,7 @@ export class Controller implements AsyncDisposable {
   async close(): Promise<void> {
     await this.#chirp.leave()
     this.#heartbeats.close()
+    this.#monitoring?.close()
     for (const hostUuid of [...this.#sockets.keys()]) this.#forget(hostUuid)
   }
 
@@ -107,6 +117,11 @@ export class Controller implements AsyncDisposable {
   /** The services found so far. */
   get services(): DiscoveredService[] {
     return this.#chirp.services()
+  }
+
+  /** A service of a satellite by its canonical name. */
+  find(name: string, service: Service): DiscoveredService | undefined {
+    return this.#chirp.find(name, service)
   }
 
   /**
@@ -194,7 +209,7 @@ export class Controller implements AsyncDisposable {
   }
 
   #request(): void {
-    for (const service of [Service.CONTROL, Service.HEARTBEAT, Service.DATA]) this.#chirp.request(service)
+    for (const service of Object.values(Service)) this.#chirp.request(service)
   }
 
   /** One command at a time for each satellite: REQ and REP take turns. */

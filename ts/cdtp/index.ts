@@ -17,6 +17,7 @@ export type { Remote } from './heartbeat-receiver.js'
 export { HeartbeatFlag, ROLES, type Role } from './heartbeat-sender.js'
 export { canonicalName, hostId } from './host-id.js'
 export type { Logger, LogLevel } from './logger.js'
+export { type MonitoringMessage, MonitoringReceiver } from './monitoring-receiver.js'
 export { MonitoringSender } from './monitoring-sender.js'
 export { ReceiverSatellite, type ReceiverSatelliteOptions } from './receiver-satellite.js'
 export { MessageType, RecordBatch } from './record-batch.js'
@@ -29,7 +30,15 @@ export {
   TRANSITIONS,
   type TransitionName,
 } from './satellite-state.js'
+export { type SyntheticOptions, serveSynthetic } from './serve.js'
 export { type DiscoveredService, Service } from './service.js'
+export {
+  CdtpSource,
+  type CdtpSourceOptions,
+  EndpointSource,
+  GroupSource,
+  type GroupSourceOptions,
+} from './source.js'
 export { TransmitterSatellite, type TransmitterSatelliteOptions } from './transmitter-satellite.js'
 export { TransmitterState, type TransmitterStateSeq } from './transmitter-state.js'
 export {

@@ -16,7 +16,9 @@ export interface DecodeModule {
 }
 
 /** Systems whose bytes are read: a system adds its line. */
-const SYSTEMS: Readonly<Record<string, () => Promise<DecodeModule>>> = {}
+const SYSTEMS: Readonly<Record<string, () => Promise<DecodeModule>>> = {
+  cdtp: () => import('../cdtp/decode.js'),
+}
 
 /** The systems whose bytes are read. */
 export const DECODABLE: readonly string[] = Object.keys(SYSTEMS)

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   record: () => import('./record.js'),
   tail: () => import('./tail.js'),
   decode: () => import('./decode.js'),
+  constellation: () => import('./constellation.js'),
 }
 
 /** Options of every command. */
