@@ -71,6 +71,13 @@ export class BenchProcess {
     return { ...own, ...(JSON.parse(line) as Sample) }
   }
 
+  /** What it used, once it has ended by itself; throws if it failed. */
+  async ended(): Promise<{ readonly cpuSeconds: number; readonly peakMiB: number }> {
+    const code = await this.#ended
+    if (code !== 0) throw new Error(`ended with ${code}: ${this.#errors.join('').slice(-2000)}`)
+    return this.#usage
+  }
+
   /** Ends it. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')

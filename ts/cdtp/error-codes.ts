@@ -21,7 +21,7 @@ export const cdtpError = defineErrors('cdtp', {
     'malformed',
     'A message type, service, level, verb or state that the protocol does not have.',
   ],
-  ERR_CDTP_PORT_IN_USE: ['transport', 'The port for a service is taken; 0 lets the system choose.'],
+  ERR_CDTP_OPTION_INVALID: ['usage', 'An option of `measurand serve cdtp` has a value that it cannot have.'],
   ERR_CDTP_PROTOCOL_RETIRED: ['malformed', 'The sender speaks CDTP1, which constellationdaq 1.0.2 retired. Update it.'],
   ERR_CDTP_PROTOCOL_UNKNOWN: ['malformed', 'The message is of another protocol.'],
   ERR_CDTP_QUEUE_FULL: ['limit', 'A record was sent while the queue was full: wait for what `sendDataRecord` gives.'],

@@ -1,6 +1,9 @@
 import { type Clock, sleep, systemClock } from '../session/clock.js'
+import type { SessionOptions } from '../session/session.js'
 import { DataTransmitter } from './data-transmitter.js'
+import { cdtpError } from './error-codes.js'
 import { conditionName, RunCondition } from './run-condition.js'
+import { TransmitterState } from './transmitter-state.js'
 import { timestampOf } from './value.js'
 
 /** A synthetic transmitter, from whose formula any receiver can check every byte. */
@@ -38,7 +41,10 @@ export async function serveSynthetic(options: SyntheticOptions = {}): Promise<bi
   const t0 = options.t0 ?? T0
   const endpoint = `tcp://${host}:${port === 0 ? '*' : port}`
   const transmitter = await DataTransmitter.bind({ name: 'Synthetic.One', endpoint, clock })
-  const stop = (): void => void transmitter.close()
+  // Before a receiver has come there is no run to end: the wait for one is cut short.
+  const stop = (): void => {
+    if (transmitter.state === TransmitterState.NOT_CONNECTED) void transmitter.close()
+  }
   signal?.addEventListener('abort', stop, { once: true })
   try {
     options.onListening?.(transmitter.port)
@@ -58,7 +64,7 @@ export async function serveSynthetic(options: SyntheticOptions = {}): Promise<bi
       if (due > clock.elapsed()) await sleep(clock, due - clock.elapsed())
     }
     await transmitter.stopSending()
-    const condition = RunCondition.GOOD
+    const condition = signal?.aborted ? RunCondition.INTERRUPTED : RunCondition.GOOD
     await transmitter.sendEor(
       {},
       {
@@ -78,4 +84,56 @@ export async function serveSynthetic(options: SyntheticOptions = {}): Promise<bi
     signal?.removeEventListener('abort', stop)
     await transmitter.close()
   }
+}
+
+/** The options of `measurand serve cdtp`. */
+export const serveOptions = {
+  host: { value: 'HOST', line: 'the address; 127.0.0.1 unless told' },
+  port: { value: 'PORT', line: 'the port; 50101 unless told, 0 for a free one' },
+  frames: { value: 'N', line: 'records of the run; it goes on for ever unless told' },
+  rate: { value: 'HZ|max', line: 'records per second; max unless told' },
+  size: { value: 'BYTES', line: "bytes of each record's block; 64 unless told" },
+  t0: { value: 'NS', line: "the run's begin, ns since 1970-01-01 UTC; 2024-01-01 unless told" },
+} as const
+
+/** Serves one synthetic run, until it has ended or is drained. */
+export async function serve(
+  options: ReadonlyMap<string, string | true>,
+  session: SessionOptions = {},
+): Promise<{ readonly port: number; readonly closed: Promise<Error | undefined>; drain(): Promise<void> }> {
+  const whole = (name: keyof typeof serveOptions, least: number): number | undefined => {
+    const text = options.get(name)
+    if (text === undefined || text === 'max') return undefined
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= least) return value
+    throw cdtpError('ERR_CDTP_OPTION_INVALID', `--${name} takes a whole number from ${least}, not ${text}`)
+  }
+  const [port, frames, rate, size] = [whole('port', 0), whole('frames', 1), whole('rate', 1), whole('size', 0)]
+  const t0 = whole('t0', 0)
+  const host = options.get('host')
+  const ending = new AbortController()
+  let over: Promise<Error | undefined> = Promise.resolve(undefined)
+  const listening = await new Promise<number>((resolve, reject) => {
+    const sent = serveSynthetic({
+      signal: ending.signal,
+      onListening: resolve,
+      ...(typeof host === 'string' ? { host } : {}),
+      ...(port === undefined ? {} : { port }),
+      ...(frames === undefined ? {} : { frames }),
+      ...(rate === undefined ? {} : { rate }),
+      ...(size === undefined ? {} : { size }),
+      ...(t0 === undefined ? {} : { t0: BigInt(options.get('t0') as string) }),
+      ...(session.clock === undefined ? {} : { clock: session.clock }),
+    })
+    sent.catch(reject)
+    over = sent.then(
+      () => undefined,
+      (error: Error) => error,
+    )
+  })
+  const drain = async (): Promise<void> => {
+    ending.abort()
+    await over
+  }
+  return { port: listening, closed: over, drain }
 }
