@@ -82,6 +82,9 @@ test('a directory that cannot be one is refused', async (t) => {
   await t.throwsAsync(StoreSink.open(directory), { code: 'ERR_STORE_DIRECTORY_FOREIGN', instanceOf: StorageError })
   await t.throwsAsync(StoreSink.open(join(directory, 'file')), { code: 'ERR_STORE_UNWRITABLE' })
   await t.throwsAsync(StoreSink.open(join(directory, 'file', 'below')), { code: 'ERR_STORE_UNWRITABLE' })
+  if (process.platform === 'linux') {
+    await t.throwsAsync(StoreSink.open('/proc/recording/below'), { code: 'ERR_STORE_UNWRITABLE' })
+  }
   t.deepEqual(await readdir(directory), ['file'])
 })
 

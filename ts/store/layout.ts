@@ -1,5 +1,5 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { onFile } from './error-codes.js'
 
 /** Tables whose rows are written as they come, in numbered files. */
@@ -41,6 +41,31 @@ export function uniqueName(name: string, taken: Iterable<string>): string {
   let unique = name
   for (let number = 2; names.has(unique.toLowerCase()); number++) unique = `${name}-${number}`
   return unique
+}
+
+/**
+ * Makes a directory and those above it. Node's own way to do so never ends where a file system refuses a name by
+ * saying that its directory is not there, as `/proc` does.
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  await onFile('write', path, async () => {
+    if (await isDirectory(path)) return
+    const above = dirname(path)
+    if (above !== path && !(await isDirectory(above))) await makeDirectory(above)
+    await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  })
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (status === undefined) return false
+  if (!status.isDirectory()) throw new Error(`${path} is no directory`)
+  return true
 }
 
 /** The names in a directory; none where it is not there. */

@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../session/index.js'
-import { onFile, storeError } from './error-codes.js'
-import { namesIn } from './layout.js'
+import { storeError } from './error-codes.js'
+import { makeDirectory, namesIn } from './layout.js'
 import { Lock } from './lock.js'
 import { newEntry, readRecordingFile, type SourceEntry, writeRecordingFile } from './recording-file.js'
 import { type Recovery, recoverSource } from './recovery.js'
@@ -35,7 +34,7 @@ export class Recording {
 
   /** Opens a recording, or makes one in a directory that is empty or not there yet. */
   static async open(directory: string, clock: Clock = systemClock): Promise<Recording> {
-    await onFile('write', directory, () => mkdir(directory, { recursive: true, mode: 0o700 }))
+    await makeDirectory(directory)
     const file = await readRecordingFile(directory)
     const isTemporary = (name: string): boolean => /^recording\.(?:lock|json\.tmp)/.test(name)
     if (file === undefined && (await namesIn(directory)).some((name) => !isTemporary(name))) {
@@ -66,7 +65,7 @@ export class Recording {
     const added = this.#adding.then(async () => {
       const entry = newEntry(source, this.#sources)
       const directory = join(this.directory, entry.name)
-      await onFile('write', directory, () => mkdir(directory, { recursive: true, mode: 0o700 }))
+      await makeDirectory(directory)
       await writeRecordingFile(this.directory, [...this.#sources, entry])
       this.#sources = [...this.#sources, entry]
       return { ...entry, directory }

@@ -1,11 +1,10 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ArrowColumn, type Field, TABLES } from '../batch/index.js'
 import type { Clock } from '../session/index.js'
 import { nullColumn } from './column-slice.js'
 import type { CompactionQueue } from './compaction.js'
-import { onFile, storeError } from './error-codes.js'
-import { fileName, type STREAM_TABLES } from './layout.js'
+import { storeError } from './error-codes.js'
+import { fileName, makeDirectory, type STREAM_TABLES } from './layout.js'
 import type { Rotation } from './rotation.js'
 import { Segment } from './segment.js'
 
@@ -86,7 +85,7 @@ export class TableWriter {
     if (live !== undefined && !isOver && key === this.#key) return live
     await this.#finish()
     if (this.#number === 0) {
-      await onFile('write', directory, () => mkdir(directory, { recursive: true, mode: 0o700 }))
+      await makeDirectory(directory)
     }
     const segment = await Segment.create(join(directory, fileName(this.#number + 1, 'arrows')), fields)
     this.#number++
@@ -100,13 +99,10 @@ export class TableWriter {
     const segment = this.#segment
     if (segment === undefined) return
     this.#segment = undefined
+    this.#segmentRows += segment.rows
     await segment.close()
     const { compaction, directory } = this.#options
-    if (compaction === undefined) {
-      this.#segmentRows += segment.rows
-      return
-    }
-    this.#segmentRows += segment.rows
+    if (compaction === undefined) return
     compaction.add(segment.path, join(directory, fileName(this.#number, 'parquet')), ({ rows }) => {
       this.#segmentRows -= segment.rows
       this.#compactedRows += rows
