@@ -11,7 +11,8 @@ export function summarize(call: Call, results: readonly PipelineResult[], sinkEr
   const seconds = Math.max(0, ...results.map((result) => result.seconds))
   const failures = new Map<Error, number>()
   for (const { error, endedBy } of results) {
-    if (error !== undefined) failures.set(error, endedBy === 'sink' ? sinkExitCodeOf(error) : exitCodeOf(error))
+    if (error === undefined || isInterrupt(call, error)) continue
+    failures.set(error, endedBy === 'sink' ? sinkExitCodeOf(error) : exitCodeOf(error))
   }
   if (sinkError !== undefined) failures.set(sinkError, sinkExitCodeOf(sinkError))
   const texts = new Set([...failures.keys()].map(describe))
@@ -19,6 +20,11 @@ export function summarize(call: Call, results: readonly PipelineResult[], sinkEr
   if (call.json) void call.out.json({ event: 'summary', ...books, lost: losses.map(lossJson), seconds })
   else tell(call, books, losses, seconds)
   return exitCode(call, [...failures.values()], losses)
+}
+
+/** Whether an error only says that Ctrl-C was pressed. */
+function isInterrupt(call: Call, error: Error & { code?: unknown }): boolean {
+  return call.signal.aborted && error.code === 'ERR_SESSION_ABORTED'
 }
 
 function exitCode(call: Call, failures: readonly number[], losses: readonly LossRecord[]): number {

@@ -1,0 +1,122 @@
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { recordingOf, temporary } from './recording.js'
+import { measurand } from './streams.js'
+
+test('a recording is recorded again, row for row', async (t) => {
+  const from = await recordingOf(t, 1000)
+  const to = join(await temporary(t), 'copy')
+  const { code, lines, stderr } = await measurand(['record', `file:${from}`, '--out', to, '--json'])
+  t.is(code, 0, stderr)
+  t.like(lines.at(-1), {
+    event: 'summary',
+    received: 1000,
+    stored: 1000,
+    filtered: 0,
+    duplicate: 0,
+    dropped: 0,
+    failed: 0,
+    lost: [],
+  })
+  const [before, after] = [await measurand(['tail', `file:${from}`]), await measurand(['tail', `file:${to}`])]
+  t.is(after.stdout, before.stdout)
+  t.is(after.stdout.split('\n').length, 1001)
+  t.is((await measurand(['audit', to])).code, 0)
+})
+
+test('--limit stores exactly that many, of each source', async (t) => {
+  const from = await recordingOf(t, 300, 5)
+  const to = join(await temporary(t), 'copy')
+  const { code, lines } = await measurand(['record', `file:${from}`, '--out', to, '--limit', '7', '--json'])
+  t.is(code, 0)
+  t.like(lines.at(-1), { received: 12, stored: 12 })
+})
+
+test('sources of one recording are chosen by name', async (t) => {
+  const from = await recordingOf(t, 3, 5)
+  const { sources } = JSON.parse(await readFile(join(from, 'recording.json'), 'utf8')) as {
+    sources: { name: string }[]
+  }
+  t.deepEqual(
+    sources.map(({ name }) => name),
+    ['bytes', 'bytes-2'],
+  )
+  const { lines } = await measurand(['tail', `file:${from}?source=bytes-2`, '--json'])
+  t.is(lines.length, 6)
+  const wrong = await measurand(['tail', `file:${from}`, '--source', 'bytes-3'])
+  t.is(wrong.code, 1)
+  t.regex(wrong.stderr, /bytes, bytes-2/)
+})
+
+test('without --json the summary is for people, on stderr', async (t) => {
+  const from = await recordingOf(t, 1000)
+  const to = join(await temporary(t), 'copy')
+  const { code, stdout, stderr } = await measurand(['record', `file:${from}`, '--out', to])
+  t.is(code, 0)
+  t.is(stdout, '')
+  t.regex(stderr, /received 1,000, stored 1,000 in .* the books balance/)
+})
+
+test('--name names the source, and only one', async (t) => {
+  const from = await recordingOf(t, 3, 5)
+  const to = join(await temporary(t), 'copy')
+  const both = await measurand(['record', `file:${from}`, '--out', to, '--name', 'mine'])
+  t.is(both.code, 1)
+  t.deepEqual(await readdir(to).catch(() => []), [])
+})
+
+test('a place that cannot be written is a failure of the sink', async (t) => {
+  const from = await recordingOf(t, 3)
+  const place = await temporary(t)
+  await writeFile(join(place, 'file'), '')
+  const { code, stderr } = await measurand(['record', `file:${from}`, '--out', join(place, 'file')])
+  t.is(code, 4, stderr)
+  t.regex(stderr, /ERR_STORE_/)
+  if (process.getuid?.() === 0) return
+  await mkdir(join(place, 'closed'))
+  await chmod(join(place, 'closed'), 0o500)
+  t.is((await measurand(['record', `file:${from}`, '--out', join(place, 'closed', 'x')])).code, 4)
+})
+
+test('a full disk is a failure of the sink', async (t) => {
+  const from = await recordingOf(t, 3)
+  const { code, stderr } = await measurand(['record', `file:${from}`, '--out', '/dev/full'])
+  t.is(code, 4, stderr)
+})
+
+test('what is no recording, or a newer one, is bad input', async (t) => {
+  const place = await temporary(t)
+  const missing = await measurand(['tail', `file:${join(place, 'nothing')}`])
+  t.is(missing.code, 1)
+  t.regex(missing.stderr, /ERR_STORE_/)
+  const from = await recordingOf(t, 3)
+  const path = join(from, 'recording.json')
+  await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), format: 99 }))
+  for (const args of [
+    ['tail', `file:${from}`],
+    ['info', from],
+    ['audit', from],
+  ]) {
+    const { code, stderr } = await measurand(args)
+    t.is(code, 1)
+    t.regex(stderr, /99.*ERR_STORE_FORMAT_NEWER/)
+  }
+  const onto = await measurand(['record', `file:${await recordingOf(t, 3)}`, '--out', from])
+  t.is(onto.code, 4)
+})
+
+test('options are checked before anything is opened', async (t) => {
+  const from = await recordingOf(t, 3)
+  const to = join(await temporary(t), 'copy')
+  for (const args of [
+    ['--limit', 'many'],
+    ['--duration', 'soon'],
+    ['--policy', 'spill'],
+    ['--rotate', 'often'],
+    ['--since', 'yesterday'],
+  ]) {
+    const { code, stderr } = await measurand(['record', `file:${from}`, '--out', to, ...args])
+    t.is(code, 1, `${args} ${stderr}`)
+  }
+})
