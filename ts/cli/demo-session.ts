@@ -1,5 +1,5 @@
 /**
- * What a real publisher sent: sttpapi 0.7.6 on 2026-07, 12 signals of known values in TSSC, every frame of its command
+ * What a real publisher sent: sttpapi 0.7.6 on 2026-07, 6 signals of known values in TSSC, every frame of its command
  * channel in order (gzip, base64).
  */
 export const SESSION =
@@ -43,5 +43,5 @@ export const SESSION =
   '3d517PZuzry0g8/y40CrSOfOM/GtJMvwzYWHAHoT3GfCO6Cj0u/Uba8ShL63egYTAye8VI8u5aM/56ij0u+xrn/ghI26/hFu7cFtEx4oMOE/Yalf' +
   'YF3/jKX+xRj1Syz1r1jXv3UM+/80AUyc6SIAAA=='
 
-/** Measurements in it: 240 frames of 12 signals. */
-export const MEASUREMENTS = 2880
+/** Measurements in it: 240 frames of 6 signals. */
+export const MEASUREMENTS = 1440

@@ -11,8 +11,11 @@ import { version } from './version.js'
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   record: () => import('./record.js'),
   tail: () => import('./tail.js'),
+  info: () => import('./info.js'),
+  audit: () => import('./audit.js'),
   decode: () => import('./decode.js'),
   constellation: () => import('./constellation.js'),
+  demo: () => import('./demo.js'),
 }
 
 /** Options of every command. */

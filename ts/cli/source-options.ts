@@ -71,7 +71,7 @@ export async function open(call: Call, url: SourceUrl, more: SourceOptions = {})
 
 function tellStatus(call: Call, event: StatusEvent): void {
   if (call.json) void call.out.json(statusJson(event))
-  else if (!QUIET.has(event.state)) {
+  else if (!QUIET.has(event.state) && (event.state !== 'attempt-failed' || call.options.has('wait'))) {
     const detail = event.detail === undefined ? '' : ` ${Object.values(event.detail).map(String).join(' ')}`
     call.err.write(`${event.source}: ${event.state}${detail}\n`)
   }

@@ -16,6 +16,7 @@ export interface SourceModule {
 /** Schemes and the systems behind them: a system adds its line. Nothing is loaded before it is asked for. */
 const SYSTEMS: Readonly<Record<string, () => Promise<SourceModule>>> = {
   cdtp: () => import('../cdtp/source.js'),
+  file: () => import('./file-source.js'),
   sttp: () => import('../sttp/source.js'),
 }
 

@@ -1,0 +1,38 @@
+import { auditRecording } from '../store/index.js'
+import { type Command, EXIT } from './command.js'
+import { cliError } from './error-codes.js'
+import { formatBytes, formatCount } from './values.js'
+
+export const command: Command = {
+  usage: 'DIR',
+  line: 'reads a recording whole and checks it against its ledger, books, sequence numbers and checksums',
+  options: {},
+  async run(call) {
+    const [directory, ...more] = call.args
+    if (directory === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'audit of which recording?')
+    if (more.length > 0)
+      throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', `audit takes one recording, not ${more.join(' ')} too`)
+    const audit = await auditRecording(directory)
+    if (call.json) await call.out.json({ event: 'audit', ...audit })
+    else {
+      for (const { name, rows, files, bytes, replay, losses, problems } of audit.sources) {
+        await call.out.line(
+          `${name}: ${formatCount(rows)} rows in ${formatCount(files)} files of ${formatBytes(bytes)}, replay ${replay}`,
+        )
+        const { records, missing, open } = losses
+        if (records > 0) {
+          await call.out.line(
+            `  ${formatCount(records)} losses, ${formatCount(missing)} rows known to be missing, ${formatCount(open)} open`,
+          )
+        }
+        for (const { kind, file, text } of problems)
+          await call.out.line(`  ${kind}: ${file === undefined ? '' : `${file}: `}${text}`)
+      }
+      await call.out.line(
+        audit.isSound ? (audit.isComplete ? 'sound and complete' : 'sound, with losses') : 'NOT SOUND',
+      )
+    }
+    if (!audit.isSound) return EXIT.usage
+    return audit.isComplete ? EXIT.done : EXIT.incomplete
+  },
+}

@@ -1,0 +1,125 @@
+import { stat } from 'node:fs/promises'
+import { nativeIdText } from '../batch/index.js'
+import { SCHEMES } from '../ingest/index.js'
+import { type Inspection, inspectFile } from '../store/codec.js'
+import { recordingInfo, type SourceInfo } from '../store/index.js'
+import { type Call, type Command, EXIT } from './command.js'
+import { cliError } from './error-codes.js'
+import { open, SOURCE_OPTIONS, urlsOf } from './source-options.js'
+import { formatBytes, formatCount, formatTime } from './values.js'
+
+export const command: Command = {
+  usage: 'URL|DIR|FILE',
+  line: 'says what a source offers, or what a recording holds and whether its books balance',
+  takesUrls: true,
+  options: { wait: SOURCE_OPTIONS.wait },
+  async run(call) {
+    const [what, ...more] = call.args
+    if (what === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'info of what? a URL, a recording or a file')
+    if (more.length > 0)
+      throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', `info takes one argument, not ${more.join(' ')} too`)
+    const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(what)?.[1]?.toLowerCase()
+    if (scheme === 'file') return infoOfPath(call, what.replace(/^file:(?:\/\/(?=\/))?/i, ''))
+    if (scheme !== undefined && (SCHEMES.includes(scheme) || what.includes('://'))) return infoOfSource(call)
+    return infoOfPath(call, what)
+  },
+}
+
+async function infoOfSource(call: Call): Promise<number> {
+  const [url] = await urlsOf(call)
+  if (url === undefined) return EXIT.usage
+  const source = await open(call, url)
+  try {
+    const { peer, quirks, clock, meta } = source.describe()
+    const signals = Array.from(source.signals, ({ nativeId, source: _, ...signal }) => ({
+      ...signal,
+      nativeId: nativeIdText(nativeId, source.system),
+    }))
+    if (call.json) {
+      await call.out.json({
+        event: 'info',
+        name: source.name,
+        system: source.system,
+        peer,
+        quirks,
+        clock,
+        meta,
+        signals,
+      })
+      return EXIT.done
+    }
+    await call.out.line(`${source.name}  ${source.system}  ${peer}`)
+    if (quirks.length > 0) await call.out.line(`  quirks: ${quirks.join('; ')}`)
+    await call.out.line(`  signals: ${formatCount(signals.length)}`)
+    for (const { id, nativeId, name, kind, unit, rateHz } of signals) {
+      const parts = [String(id), nativeId, name, kind, unit, rateHz === null ? '' : `${rateHz} Hz`]
+      await call.out.line(`  ${parts.filter((part) => part !== '').join('  ')}`)
+    }
+    return EXIT.done
+  } finally {
+    await source.close()
+  }
+}
+
+async function infoOfPath(call: Call, path: string): Promise<number> {
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    (cause: Error) => {
+      throw cliError('ERR_CLI_FILE_UNREADABLE', `${path}: ${cause.message}`, { cause })
+    },
+  )
+  if (isFile) {
+    const inspection = await inspectFile(path)
+    await (call.json ? call.out.json({ event: 'info', path, ...inspection }) : tellFile(call, path, inspection))
+    return EXIT.done
+  }
+  const info = await recordingInfo(path)
+  if (call.json) await call.out.json({ event: 'info', ...info })
+  else {
+    await call.out.line(`${path}: format ${info.format}, ${formatCount(info.sources.length)} sources`)
+    for (const source of info.sources) await tellSource(call, source)
+  }
+  return info.sources.every(({ imbalance }) => imbalance === null || imbalance === 0) ? EXIT.done : EXIT.usage
+}
+
+async function tellSource({ out }: Call, source: SourceInfo): Promise<void> {
+  await out.line(`${source.name}  ${source.system}  ${source.url}`)
+  const end =
+    source.end === null ? (source.isFinished ? 'an unknown end' : 'now, or its writer died') : formatTime(source.end)
+  await out.line(`  recorded from ${source.start === null ? 'an unknown time' : formatTime(source.start)} to ${end}`)
+  if (source.peer !== '') await out.line(`  peer ${source.peer}`)
+  await out.line(`  signals ${formatCount(source.signals)}`)
+  for (const { table, run, rows, files, bytes, firstTime, lastTime } of source.tables) {
+    const span = firstTime === null || lastTime === null ? '' : `, ${formatTime(firstTime)} to ${formatTime(lastTime)}`
+    const name = run === undefined ? table : `${table} ${run}`
+    await out.line(
+      `  ${name}: ${formatCount(rows)} rows in ${formatCount(files)} files of ${formatBytes(bytes)}${span}`,
+    )
+  }
+  if (source.books !== null) {
+    const books = Object.entries(source.books).map(([name, rows]) => `${name} ${formatCount(rows)}`)
+    const verdict = source.imbalance === 0 ? 'the books balance' : `THE BOOKS LACK ${source.imbalance} ROWS`
+    await out.line(`  ${books.join(', ')}: ${verdict}`)
+  }
+  const { records, missing, recovered, open } = source.losses
+  await out.line(
+    records === 0
+      ? '  nothing lost'
+      : `  losses: ${formatCount(records)} records, ${formatCount(missing)} rows known to be missing, ${formatCount(recovered)} recovered, ${formatCount(open)} records open`,
+  )
+}
+
+async function tellFile({ out }: Call, path: string, file: Inspection): Promise<void> {
+  const kind = file.isParquet ? 'Parquet' : 'Arrow stream'
+  await out.line(
+    `${path}: ${kind}, ${formatCount(file.rows)} rows in ${formatCount(file.batches)} batches of ${formatBytes(file.bytes)}`,
+  )
+  for (const { name, type, nullable } of file.fields)
+    await out.line(`  ${name}  ${type}${nullable ? '  nullable' : ''}`)
+  if (file.firstTime !== undefined && file.lastTime !== undefined) {
+    await out.line(`  ${formatTime(file.firstTime)} to ${formatTime(file.lastTime)}`)
+  }
+  await out.line(`  checksum ${file.checksum}`)
+  if (file.tail !== undefined && !file.tail.closed)
+    await out.line(`  not closed: ${formatBytes(file.tail.bytes)} behind the last whole batch`)
+}
