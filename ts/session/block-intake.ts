@@ -27,7 +27,7 @@ export interface BlockIntakeOptions {
   readonly ring: BlockRing
   readonly decoder: Decoder
   /** What is paused while there is no room. */
-  readonly transport: Pick<Transport, 'pause' | 'resume'>
+  readonly transport: Pick<Transport, 'pause' | 'resume'> & Partial<Pick<Transport, 'bytesIn'>>
   readonly handler: IntakeHandler
   readonly stats: Stats
   readonly signals: SignalTable
@@ -44,6 +44,7 @@ export class BlockIntake implements Filler<MeasurementBatch> {
   #block: Block | undefined
   #held: Uint8Array | undefined
   #pushed = 0
+  #bytesIn = 0
   #isRunning = false
   #isFinishing = false
   #isStopped = false
@@ -64,7 +65,11 @@ export class BlockIntake implements Filler<MeasurementBatch> {
   /** Takes a chunk of the transport. */
   readonly feed = (chunk: Uint8Array): void => {
     if (this.#isStopped) return
-    this.#options.stats.bytesIn += chunk.length
+    const { stats, transport } = this.#options
+    // The lengths that stand before gathered datagrams were never on the wire.
+    const bytesIn = transport.bytesIn ?? this.#bytesIn + chunk.length
+    stats.bytesIn += bytesIn - this.#bytesIn
+    this.#bytesIn = bytesIn
     this.#run(chunk)
   }
 
