@@ -2,7 +2,8 @@
 import { TiAClient } from '../ts/tia/index.js'
 
 const serverAddress = '127.0.0.1'
-const client = new TiAClient(serverAddress, Number(process.env.PORT ?? 9000), { wait: 10_000 })
+const { PORT = '9000' } = process.env
+const client = new TiAClient(serverAddress, Number(PORT), { wait: 10_000 })
 await client.connect()
 
 // TiA clients should start by checking that the server's protocol version matches their own...

@@ -2,7 +2,8 @@
 import { TIA_SIG_USER_1, TiAConnectionHandler, TiAServer, TiASignalConfig } from '../ts/tia/index.js'
 
 // Create a server listening on a local port.
-const server = new TiAServer(['', Number(process.env.PORT ?? 9000)], TiAConnectionHandler)
+const { PORT = '9000' } = process.env
+const server = new TiAServer(['', Number(PORT)], TiAConnectionHandler)
 
 // Before starting the server, define at least one signal: a source of data that it polls and streams to clients.
 function sigCallback(_id: number) {

@@ -16,6 +16,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   decode: () => import('./decode.js'),
   constellation: () => import('./constellation.js'),
   demo: () => import('./demo.js'),
+  serve: () => import('./serve.js'),
+  view: () => import('./view.js'),
 }
 
 /** Options of every command. */

@@ -18,6 +18,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<SourceModule>>> = {
   cdtp: () => import('../cdtp/source.js'),
   file: () => import('./file-source.js'),
   sttp: () => import('../sttp/source.js'),
+  tia: () => import('../tia/source.js'),
 }
 
 /** The schemes that there are. */

@@ -20,6 +20,7 @@ export const tiaError = defineErrors('tia', {
   ERR_TIA_PACKET_LAYOUT: ['malformed', "A packet's size and layout differ. The data connection is made anew."],
   ERR_TIA_PACKET_LIMIT: ['limit', 'A packet is over `packetLimit` (8 MiB). Raise it, or lower the block size.'],
   ERR_TIA_PACKET_SMALL: ['malformed', 'A packet is smaller than its own header. The data connection is made anew.'],
+  ERR_TIA_PACKET_TRUNCATED: ['malformed', 'The bytes end inside a packet.'],
   ERR_TIA_PACKET_VERSION: ['malformed', 'A packet is of no known version. The data connection is made anew.'],
   ERR_TIA_PROTOCOL_VERSION: ['protocol', 'The server does not speak TiA 1.0.'],
   ERR_TIA_REPLY_UNEXPECTED: ['protocol', 'The server answered with something else than what was asked.'],

@@ -210,14 +210,13 @@ export class TiAServer extends Session {
   protected async deliverRest(): Promise<void> {
     this.#pacer?.stop()
     this.#flush()
-    this.#tellState('ServerStateShutdown')
+    this.#tellShutdown()
     await Promise.all([...this.#handlers].map((handler) => handler.end()))
   }
 
   protected async shut(): Promise<void> {
     this.#pacer?.stop()
-    this.#tellState('ServerStateShutdown')
-    for (const watcher of this.#watchers) watcher.end()
+    this.#tellShutdown()
     for (const handler of this.#handlers) handler.close()
     for (const stream of this.#streams) stream.close()
     await Promise.all([this.#listener?.close(), this.#stateListener?.close()])
@@ -328,8 +327,11 @@ export class TiAServer extends Session {
     return this.#stateListener.port
   }
 
-  #tellState(state: string): void {
-    for (const watcher of this.#watchers) watcher.write(encodeMessage(state))
+  /** Tells the watchers, once, that it is over. */
+  #tellShutdown(): void {
+    for (const watcher of this.#watchers) watcher.write(encodeMessage('ServerStateShutdown'))
+    for (const watcher of this.#watchers) watcher.end()
+    this.#watchers.clear()
   }
 
   /** Asks the callbacks for the packets that are due. */

@@ -2,7 +2,10 @@ import { tiaError } from './error-codes.js'
 import { bitOf, TIA_SIG_USER_1 } from './signal-type.js'
 
 /** Gives a block of a signal: channels x blocksize values, channel after channel; nothing where there is none. */
-export type SignalCallback<Id = unknown> = (id: Id) => ArrayLike<number> | null | undefined
+export type SignalCallback<Id = unknown> = {
+  // A method's parameter, so that signals with ids of any type stand in one list.
+  call(id: Id): ArrayLike<number> | null | undefined
+}['call']
 
 /** What a signal is made of. */
 export interface SignalOptions<Id = unknown> {

@@ -187,6 +187,18 @@ impl TiaPacketDecoder {
         self.inner.call(|decoder| Ok(decoder.take_error().map(fault)))
     }
 
+    /// Version of the packets, 3 or 2; 0 until the first is whole.
+    #[napi(getter, catch_unwind)]
+    pub fn version(&mut self) -> Result<u32> {
+        self.inner.call(|decoder| {
+            Ok(match decoder.version() {
+                Version::Auto => 0,
+                Version::V2 => 2,
+                Version::V3 => 3,
+            })
+        })
+    }
+
     /// Bytes held of a packet that is not whole yet.
     #[napi(getter, catch_unwind)]
     pub fn pending(&mut self) -> Result<u32> {

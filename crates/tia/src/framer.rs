@@ -105,6 +105,11 @@ impl Framer {
         self.generation
     }
 
+    /// The version of the packets, once it is known.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
     /// Bytes gathered of a packet that is not whole yet.
     pub(crate) fn pending(&self) -> usize {
         self.partial.len()

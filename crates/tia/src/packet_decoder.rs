@@ -141,6 +141,11 @@ impl PacketDecoder {
         self.lost
     }
 
+    /// The version of the packets; [`crate::Version::Auto`] until the first is whole.
+    pub fn version(&self) -> crate::Version {
+        self.framer.version()
+    }
+
     /// Bytes held of a packet that is not whole yet.
     pub fn pending(&self) -> usize {
         self.framer.pending()

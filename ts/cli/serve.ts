@@ -1,0 +1,76 @@
+import type { OptionTable } from '../ingest/index.js'
+import { type SessionOptions, type StatusEvent, statusJson } from '../session/index.js'
+import { type Call, type Command, EXIT } from './command.js'
+import { cliError } from './error-codes.js'
+
+/** Something that serves. */
+export interface Served {
+  /** The port that it listens on. */
+  readonly port: number
+  /** Resolves when it is over: with the error that ended it, or nothing. */
+  readonly closed: Promise<Error | undefined>
+  /** Ends it when what is under way was delivered. */
+  drain(): Promise<void>
+}
+
+/** What `serve.ts` of a system exports. */
+export interface ServeModule {
+  /** The options of `measurand serve SYSTEM`. */
+  readonly serveOptions: OptionTable
+  /** Begins to serve. */
+  serve(options: ReadonlyMap<string, string | true>, session: SessionOptions): Promise<Served>
+}
+
+/** Systems that are served: a system adds its line. */
+const SYSTEMS: Readonly<Record<string, () => Promise<ServeModule>>> = {
+  tia: () => import('../tia/serve.js'),
+}
+
+/** The systems that are served. */
+export const SERVABLE: readonly string[] = Object.keys(SYSTEMS)
+
+export const command: Command = {
+  usage: 'SYSTEM',
+  line: 'is the other end of a system: a synthetic source that any receiver can check',
+  options: {},
+  async optionsOf(args) {
+    const system = args.find((argument) => Object.hasOwn(SYSTEMS, argument))
+    return system === undefined ? {} : (await load(system)).serveOptions
+  },
+  async run(call) {
+    const [system, ...rest] = call.args
+    if (system === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', `which system? ${SERVABLE.join(', ')}`)
+    if (rest.length > 0)
+      throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', `one system at a time, not ${rest.join(' ')} too`)
+    const { serve } = await load(system)
+    const served = await serve(call.options, { onStatus: (event) => tell(call, event) })
+    // Timers of sessions keep no process alive.
+    const alive = setInterval(() => {}, 60_000)
+    const onAbort = (): void => void served.drain()
+    call.signal.addEventListener('abort', onAbort, { once: true })
+    if (call.json) await call.out.json({ event: 'serving', system, port: served.port })
+    else call.err.write(`serving ${system} on port ${served.port}\n`)
+    const error = await served.closed
+    clearInterval(alive)
+    call.signal.removeEventListener('abort', onAbort)
+    if (error !== undefined) throw error
+    return call.signal.aborted ? EXIT.interrupted : EXIT.done
+  },
+}
+
+async function load(system: string): Promise<ServeModule> {
+  const module = Object.hasOwn(SYSTEMS, system) ? SYSTEMS[system] : undefined
+  if (module !== undefined) return module()
+  throw cliError('ERR_CLI_SYSTEM_UNKNOWN', `serve does not know ${system}; it knows ${SERVABLE.join(', ')}`)
+}
+
+function tell(call: Call, event: StatusEvent): void {
+  if (call.json) void call.out.json(statusJson(event))
+  else if (event.state.startsWith('peer-')) {
+    call.err.write(
+      `${event.source}: ${event.state} ${Object.values(event.detail ?? {})
+        .map(String)
+        .join(' ')}\n`,
+    )
+  }
+}

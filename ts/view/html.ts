@@ -1,0 +1,48 @@
+import { page } from './page.js'
+
+const STYLE = `
+:root { color-scheme: light; font: 14px/1.4 system-ui, sans-serif }
+* { box-sizing: border-box }
+body { margin: 0; display: grid; grid-template: auto 1fr / 230px 1fr; height: 100vh; background: #fff; color: #111827 }
+header { grid-column: 1 / 3; padding: 8px 14px; border-bottom: 1px solid #d1d5db; display: flex; flex-wrap: wrap; gap: 4px 18px; align-items: center }
+h1 { font-size: 16px; margin: 0 }
+h1::before { content: ''; display: inline-block; width: 10px; height: 10px; margin-right: 8px; border-radius: 5px; background: #dc2626 }
+.connected h1::before { background: #16a34a }
+#counters { display: flex; flex-wrap: wrap; gap: 2px 16px; color: #6b7280; font-variant-numeric: tabular-nums }
+#counters b { color: #111827 }
+#counters .warn b { color: #b91c1c }
+nav { border-right: 1px solid #d1d5db; padding: 8px; overflow: auto; display: flex; flex-direction: column; gap: 6px }
+nav label { display: block; padding: 1px 0; white-space: nowrap }
+nav small { color: #6b7280 }
+main { overflow: auto; padding: 4px }
+.trace .u-title { font-size: 12px; font-weight: 600; line-height: 1.2; text-align: left; padding-left: 68px }
+`
+
+/** The page. */
+export const HTML = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>measurand</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/uplot.css">
+<style>${STYLE}</style>
+</head>
+<body>
+<header>
+<h1 id="title">measurand</h1>
+<div id="counters"></div>
+<label>span <select id="span"><option value="2">2 s</option><option value="10" selected>10 s</option><option value="60">1 min</option><option value="600">10 min</option></select></label>
+<button id="pause" type="button">pause</button>
+</header>
+<nav aria-label="signals"><input id="filter" type="search" placeholder="filter" aria-label="filter signals"><div id="list"></div></nav>
+<main id="plots"></main>
+<script src="/uplot.js"></script>
+<script src="/page.js"></script>
+</body>
+</html>
+`
+
+/** The page's script: the function as text. A loader that keeps names of functions calls \`__name\` in it. */
+export const SCRIPT = `(() => { const __name = (target) => target; (${page})() })()\n`

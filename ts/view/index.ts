@@ -1,0 +1,2 @@
+export { MinMax } from './min-max.js'
+export { View, type ViewOptions } from './view.js'

@@ -1,0 +1,249 @@
+import type { LookMessage, SourceMessage, StatsMessage } from './messages.js'
+
+/** What this page uses of uPlot, which is loaded before it. */
+interface Plot {
+  setData(data: readonly (readonly (number | null)[])[], resetScales: boolean): void
+  setScale(scale: string, range: { min: number; max: number }): void
+  setSize(size: { width: number; height: number }): void
+  destroy(): void
+}
+type PlotClass = new (options: object, data: readonly (readonly number[])[], target: Element) => Plot
+
+/** The script of the page: it is served as the text of this function, so it uses nothing around it. */
+export function page(): void {
+  const UPlot = (globalThis as unknown as { uPlot: PlotClass }).uPlot
+  const SHOWN_FIRST = 8
+  const COLORS = ['#1a6fb4', '#c2410c', '#15803d', '#7c3aed', '#b91c1c', '#0e7490', '#a16207', '#be185d']
+  const element = (id: string): HTMLElement => document.getElementById(id) as HTMLElement
+  const [list, plots, counters, title] = [element('list'), element('plots'), element('counters'), element('title')]
+  const filter = element('filter') as HTMLInputElement
+  const span = element('span') as HTMLSelectElement
+  const pause = element('pause') as HTMLButtonElement
+
+  interface Trace {
+    readonly id: number
+    readonly box: HTMLElement
+    readonly plot: Plot
+    /** Pixels in order of time, with their least and greatest values. */
+    x: number[]
+    min: number[]
+    max: number[]
+  }
+
+  let source: SourceMessage | undefined
+  let shown: number[] = []
+  let traces = new Map<number, Trace>()
+  let bucketMs = 0
+  let newest = 0
+  let isPaused = false
+  let isDirty = false
+  let socket: WebSocket
+  let last: { at: number; received: number } | undefined
+
+  const spanMs = (): number => Number(span.value) * 1000
+  const width = (): number => Math.max(200, plots.clientWidth - 8)
+  const height = (): number => Math.max(64, Math.floor((window.innerHeight - 130) / Math.max(1, shown.length)) - 8)
+
+  function connect(): void {
+    socket = new WebSocket(`ws://${location.host}/stream`)
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => document.body.classList.add('connected')
+    socket.onclose = () => {
+      document.body.classList.remove('connected')
+      setTimeout(connect, 1000)
+    }
+    socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data !== 'string') takePixels(data)
+      else {
+        const message = JSON.parse(data) as SourceMessage | StatsMessage
+        if (message.type === 'source') takeSource(message)
+        else takeStats(message)
+      }
+    }
+  }
+
+  function takeSource(message: SourceMessage): void {
+    source = message
+    title.textContent = `${message.name} (${message.system})`
+    document.title = message.name
+    const known = new Set(message.signals.map(({ id }) => id))
+    shown = shown.filter((id) => known.has(id))
+    if (shown.length === 0) shown = message.signals.slice(0, SHOWN_FIRST).map(({ id }) => id)
+    drawList()
+    look()
+  }
+
+  function drawList(): void {
+    const wanted = filter.value.toLowerCase()
+    list.replaceChildren(
+      ...(source?.signals ?? [])
+        .filter(({ name, kind }) => `${kind} ${name}`.toLowerCase().includes(wanted))
+        .slice(0, 2000)
+        .map(({ id, name, kind, unit, rateHz }) => {
+          const label = document.createElement('label')
+          const box = document.createElement('input')
+          box.type = 'checkbox'
+          box.checked = shown.includes(id)
+          box.onchange = () => {
+            shown = box.checked ? [...shown, id].sort((a, b) => a - b) : shown.filter((other) => other !== id)
+            look()
+          }
+          const small = document.createElement('small')
+          small.textContent = [kind, unit, rateHz === null ? '' : `${rateHz} Hz`].filter(Boolean).join(' ')
+          label.append(box, ` ${name || id} `, small)
+          return label
+        }),
+    )
+  }
+
+  /** Asks for what is shown, with one pair of values a pixel. */
+  function look(): void {
+    bucketMs = spanMs() / width()
+    for (const { plot } of traces.values()) plot.destroy()
+    plots.replaceChildren()
+    traces = new Map(shown.map((id, index) => [id, trace(id, index)]))
+    const message: LookMessage = { type: 'look', signals: shown, bucketMs }
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
+  }
+
+  function trace(id: number, index: number): Trace {
+    const signal = source?.signals.find((known) => known.id === id)
+    const color = COLORS[index % COLORS.length] as string
+    const box = document.createElement('div')
+    box.className = 'trace'
+    plots.append(box)
+    const name = signal?.name || String(id)
+    const line = { stroke: color, width: 1, points: { show: false }, spanGaps: false }
+    const axis = { size: 64, font: '11px system-ui', grid: { stroke: '#e5e7eb' } }
+    const plot = new UPlot(
+      {
+        width: width(),
+        height: height(),
+        title: signal?.kind ? `${name} · ${signal.kind}` : name,
+        ms: 1,
+        cursor: { sync: { key: 'all' } },
+        legend: { show: false },
+        scales: { x: { time: true, auto: false } },
+        axes: [{ ...axis, size: 26, show: index === shown.length - 1 }, axis],
+        series: [{}, { ...line, label: 'min' }, { ...line, label: 'max' }],
+        bands: [{ series: [2, 1], fill: `${color}40` }],
+      },
+      [[], [], []],
+      box,
+    )
+    return { id, box, plot, x: [], min: [], max: [] }
+  }
+
+  function takePixels(bytes: ArrayBuffer): void {
+    const view = new DataView(bytes)
+    const count = view.getUint32(4, true)
+    // Pixels of another width were under way when the page asked anew.
+    if (view.getUint32(0, true) !== 1 || view.getFloat64(8, true) !== bucketMs) return
+    const columns = new Float64Array(bytes, 16, 3 * count)
+    const signals = new Uint32Array(bytes, 16 + 24 * count, count)
+    for (let row = 0; row < count; row++) {
+      const found = traces.get(signals[row] as number)
+      if (found !== undefined) {
+        put(found, columns[row] as number, columns[count + row] as number, columns[2 * count + row] as number)
+      }
+    }
+    isDirty = true
+  }
+
+  /** Puts a pixel in its place, or widens the one that is there. */
+  function put({ x, min, max }: Trace, pixel: number, least: number, greatest: number): void {
+    const time = pixel * bucketMs
+    let at = x.length
+    while (at > 0 && (x[at - 1] as number) > time) at--
+    if (at > 0 && x[at - 1] === time) {
+      min[at - 1] = Math.min(min[at - 1] as number, least)
+      max[at - 1] = Math.max(max[at - 1] as number, greatest)
+    } else {
+      x.splice(at, 0, time)
+      min.splice(at, 0, least)
+      max.splice(at, 0, greatest)
+    }
+    if (time > newest) newest = time
+  }
+
+  function draw(): void {
+    requestAnimationFrame(draw)
+    if (!isDirty || isPaused) return
+    isDirty = false
+    const from = newest - spanMs()
+    for (const one of traces.values()) {
+      let old = 0
+      while (old < one.x.length && (one.x[old] as number) < from) old++
+      if (old > 0) for (const column of [one.x, one.min, one.max]) column.splice(0, old)
+      const gapped = withGaps(one)
+      one.plot.setData(gapped, true)
+      one.plot.setScale('x', { min: from, max: newest })
+    }
+  }
+
+  /** Breaks the line where several pixels and a sample period have nothing. */
+  function withGaps({ id, x, min, max }: Trace): (number | null)[][] {
+    const rate = source?.signals.find((signal) => signal.id === id)?.rateHz ?? 0
+    const most = Math.max(4 * bucketMs, rate > 0 ? 2000 / rate : spanMs())
+    const out: [(number | null)[], (number | null)[], (number | null)[]] = [[], [], []]
+    for (let at = 0; at < x.length; at++) {
+      if (at > 0 && (x[at] as number) - (x[at - 1] as number) > most) {
+        out[0].push((x[at - 1] as number) + bucketMs)
+        out[1].push(null)
+        out[2].push(null)
+      }
+      out[0].push(x[at] as number)
+      out[1].push(min[at] as number)
+      out[2].push(max[at] as number)
+    }
+    return out
+  }
+
+  function takeStats(stats: StatsMessage): void {
+    const now = performance.now()
+    const rate = last === undefined ? 0 : ((stats.received - last.received) * 1000) / (now - last.at)
+    last = { at: now, received: stats.received }
+    const all = stats.received + stats.lost
+    const percent = all === 0 ? 0 : (100 * (stats.lost - stats.recovered)) / all
+    const number = (value: number): string => Math.round(value).toLocaleString('en')
+    const cells: [string, string, string][] = [
+      ['state', stats.state, stats.state === 'connected' ? '' : 'warn'],
+      ['rows/s', number(rate), ''],
+      ['received', number(stats.received), ''],
+      [
+        'lost',
+        `${number(stats.lost)} (${percent.toFixed(percent > 0 && percent < 0.1 ? 4 : 2)} %)`,
+        stats.lost > 0 ? 'warn' : '',
+      ],
+      ['gaps', number(stats.gaps), stats.gaps > 0 ? 'warn' : ''],
+      ['dropped', number(stats.dropped), stats.dropped > 0 ? 'warn' : ''],
+      ['duplicate', number(stats.duplicate), ''],
+      ['reconnects', number(stats.reconnects), ''],
+      ...(stats.quirks.length > 0 ? [['quirks', stats.quirks.join(', '), 'warn'] as [string, string, string]] : []),
+    ]
+    counters.replaceChildren(
+      ...cells.map(([name, value, style]) => {
+        const cell = document.createElement('span')
+        cell.className = style
+        const bold = document.createElement('b')
+        bold.textContent = value
+        cell.append(`${name} `, bold)
+        return cell
+      }),
+    )
+  }
+
+  filter.oninput = drawList
+  span.onchange = look
+  pause.onclick = () => {
+    isPaused = !isPaused
+    pause.textContent = isPaused ? 'go on' : 'pause'
+  }
+  let resizing: ReturnType<typeof setTimeout> | undefined
+  window.onresize = () => {
+    clearTimeout(resizing)
+    resizing = setTimeout(look, 200)
+  }
+  connect()
+  draw()
+}
