@@ -1,0 +1,10 @@
+// The embedded router in a process of its own; prints its port.
+import { WampRouter } from '../../ts/sisock/index.js'
+
+const router = new WampRouter({
+  users: {
+    server: { secret: 'loopback-test-secret', role: 'server' },
+    simonsobs: { secret: 'loopback-consumer-secret', role: 'consumer' },
+  },
+})
+console.log(`port ${await router.listen(0)}`)
