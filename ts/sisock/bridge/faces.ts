@@ -1,0 +1,188 @@
+import type { Annotation, BridgeBackend } from './backend.js'
+import { type Query, runQuery, type Series } from './query.js'
+
+/** What came by HTTP. */
+export interface BridgeRequest {
+  readonly query: URLSearchParams
+  /** The parsed body, or an empty object. */
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** A route: gives what is to be sent as JSON. */
+export type Route = (backend: BridgeBackend, request: BridgeRequest) => Promise<unknown>
+
+/** A request that cannot be answered, with its HTTP status. */
+export class BridgeError extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** Every target that there is. A node that does not answer is left out. */
+async function targets(backend: BridgeBackend): Promise<string[]> {
+  const nodes = await backend.nodes()
+  const fields = await Promise.all(
+    nodes.map(async ({ name }) => {
+      try {
+        const [known] = await backend.fields(name)
+        return Object.keys(known).map((field) => `${name}::${field}`)
+      } catch {
+        return []
+      }
+    }),
+  )
+  return fields.flat()
+}
+
+async function matching(backend: BridgeBackend, text: unknown): Promise<string[]> {
+  const all = await targets(backend)
+  if (typeof text !== 'string' || text === '') return all
+  const wanted = text.toLowerCase()
+  return all.filter((target) => target.toLowerCase().includes(wanted))
+}
+
+/** Grafana's range and targets, of SimpleJson and of the simpod plugin. */
+function panelQuery(body: BridgeRequest['body']): { query: Query; refs: ReadonlyMap<string, string> } {
+  const { range, targets: wanted, intervalMs, interval, maxDataPoints } = body
+  const { from, to } = (range ?? {}) as { from?: unknown; to?: unknown }
+  const refs = new Map<string, string>()
+  for (const one of Array.isArray(wanted) ? wanted : []) {
+    const { target, refId, hide } = (one ?? {}) as { target?: unknown; refId?: unknown; hide?: unknown }
+    if (typeof target === 'string' && target !== '' && hide !== true) refs.set(target, String(refId ?? ''))
+  }
+  const ms = typeof intervalMs === 'number' ? intervalMs : intervalOf(interval)
+  return {
+    refs,
+    query: {
+      targets: [...refs.keys()],
+      from: timeOf(from, 'range.from'),
+      to: timeOf(to, 'range.to'),
+      ...(ms === undefined ? {} : { intervalMs: ms }),
+      ...(typeof maxDataPoints === 'number' ? { maxDataPoints } : {}),
+    },
+  }
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+  M: 2_592_000_000,
+  y: 31_536_000_000,
+}
+
+/** ms of `30s`, `500ms`, `1w`. */
+export function intervalOf(interval: unknown): number | undefined {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|[smhdwMy])$/.exec(String(interval ?? '')) ?? []
+  return number === undefined ? undefined : Number(number) * (UNITS[unit] as number)
+}
+
+/** ms since 1970 of an ISO time, or of a number of ms. */
+function timeOf(value: unknown, name: string): number {
+  const text = String(value ?? '')
+  const time = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isFinite(time)) return time
+  throw new BridgeError(400, `${name} is no time: ${text}`)
+}
+
+function datapoints({ times, values }: Series): [unknown, number][] {
+  const points: [unknown, number][] = new Array(times.length)
+  for (let row = 0; row < times.length; row++) {
+    const value = values[row]
+    points[row] = [typeof value === 'number' && !Number.isFinite(value) ? null : value, times[row] as number]
+  }
+  return points
+}
+
+const panel: Route = async (backend, { body }) => {
+  const { query, refs } = panelQuery(body)
+  const series = await runQuery(backend, query)
+  return series.map((one) => ({
+    target: one.target,
+    refId: refs.get(one.target),
+    datapoints: datapoints(one),
+    ...(one.error === undefined ? {} : { error: one.error }),
+  }))
+}
+
+async function annotationsOf(backend: BridgeBackend, from: unknown, to: unknown): Promise<readonly Annotation[]> {
+  return backend.annotations(timeOf(from ?? 0, 'from'), timeOf(to ?? Number.MAX_SAFE_INTEGER, 'to'))
+}
+
+const annotations: Route = async (backend, { body }) => {
+  const { range, annotation } = body as { range?: { from?: unknown; to?: unknown }; annotation?: unknown }
+  const found = await annotationsOf(backend, range?.from, range?.to)
+  return found.map((one) => ({ ...one, ...(annotation === undefined ? {} : { annotation }) }))
+}
+
+/** The legacy face: SimpleJson, sisock-json-datasource. */
+const SIMPLE_JSON: Readonly<Record<string, Route>> = {
+  '/search': (backend, { body }) => matching(backend, body['target']),
+  '/query': panel,
+  '/annotations': annotations,
+  '/tag-keys': async () => [{ type: 'string', text: 'node' }],
+  '/tag-values': async (backend) => (await backend.nodes()).map(({ name }) => ({ text: name })),
+}
+
+/** The face of simpod-json-datasource; its `/query` is that above. */
+const SIMPOD: Readonly<Record<string, Route>> = {
+  '/metrics': async (backend, { body }) =>
+    (await matching(backend, body['metric'])).map((target) => ({ label: target, value: target, payloads: [] })),
+  '/metric-payload-options': async () => [],
+  '/variable': async (backend, { body }) => {
+    const { payload } = body as { payload?: { target?: unknown } }
+    return (await matching(backend, payload?.target)).map((target) => ({ __text: target, __value: target }))
+  },
+}
+
+/** The face for Infinity, and for everybody who can GET. */
+const API: Readonly<Record<string, Route>> = {
+  '/api/nodes': (backend) => backend.nodes() as Promise<unknown>,
+  '/api/fields': async (backend, { query }) => {
+    const node = query.get('node')
+    if (node === null) throw new BridgeError(400, 'which node? /api/fields?node=NAME')
+    const [fields] = await backend.fields(node)
+    return Object.entries(fields).map(([name, info]) => ({ target: `${node}::${name}`, name, ...info }))
+  },
+  '/api/data': async (backend, { query }) => {
+    const wanted = query.getAll('target').flatMap((text) => text.split(','))
+    if (wanted.length === 0) throw new BridgeError(400, 'which target? /api/data?target=NODE::FIELD&from=MS&to=MS')
+    const number = (name: string): number | undefined => {
+      const text = query.get(name)
+      return text === null || text === '' || !Number.isFinite(Number(text)) ? undefined : Number(text)
+    }
+    const [intervalMs, maxDataPoints] = [number('intervalMs'), number('maxDataPoints')]
+    const series = await runQuery(backend, {
+      targets: wanted,
+      from: timeOf(query.get('from'), 'from'),
+      to: timeOf(query.get('to'), 'to'),
+      ...(intervalMs === undefined ? {} : { intervalMs }),
+      ...(maxDataPoints === undefined ? {} : { maxDataPoints }),
+    })
+    if (wanted.length === 1 && series[0]?.error !== undefined) throw new BridgeError(404, series[0].error)
+    return rows(series)
+  },
+  '/api/annotations': async (backend, { query }) => annotationsOf(backend, query.get('from'), query.get('to')),
+}
+
+/** One row a time, with the targets as columns. */
+function rows(series: readonly Series[]): Record<string, unknown>[] {
+  const table = new Map<number, Record<string, unknown>>()
+  for (const one of series) {
+    for (const [value, time] of datapoints(one)) {
+      const row = table.get(time) ?? { time }
+      row[one.target] = value
+      table.set(time, row)
+    }
+  }
+  return [...table.values()].sort((left, right) => (left['time'] as number) - (right['time'] as number))
+}
+
+/** Routes by path. */
+export const ROUTES: Readonly<Record<string, Route>> = { ...SIMPLE_JSON, ...SIMPOD, ...API }
