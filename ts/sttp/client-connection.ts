@@ -53,6 +53,8 @@ export class ClientConnection {
   /** What was published since the first subscription, until its cache is in force. */
   #held: MeasurementBatch[] = []
   #heldBytes = 0
+  /** Called when nothing is held any more. */
+  #onRelease: (() => void)[] = []
   /** Too much waits: measurements are given up until it does not, and a new cache is in force. */
   #isStalled = false
   #isClosed = false
@@ -111,8 +113,9 @@ export class ClientConnection {
   }
 
   /** Resolves when there is room again, or it is gone. */
-  ready(): Promise<void> {
-    return this.#outbox.ready()
+  async ready(): Promise<void> {
+    if (this.#held.length > 0 && this.isFull) await new Promise<void>((resolve) => this.#onRelease.push(resolve))
+    await this.#outbox.ready()
   }
 
   /** Sends frames of measurements; `done` is called when their bytes are free. */
@@ -151,8 +154,7 @@ export class ClientConnection {
     this.#cohort = cohort
     this.#next = undefined
     this.#isStalled = false
-    this.#heldBytes = 0
-    for (const batch of this.#held.splice(0)) cohort.publish(batch.block)
+    for (const batch of this.#takeHeld()) cohort.publish(batch.block)
     this.#host.joined(this)
   }
 
@@ -288,9 +290,14 @@ export class ClientConnection {
     this.#cohort = undefined
     this.#next = undefined
     this.#subscription = undefined
-    for (const batch of this.#held.splice(0)) this.#host.dropped(this, batch.length)
-    this.#heldBytes = 0
+    for (const batch of this.#takeHeld()) this.#host.dropped(this, batch.length)
     this.#isStalled = false
+  }
+
+  #takeHeld(): MeasurementBatch[] {
+    this.#heldBytes = 0
+    for (const resolve of this.#onRelease.splice(0)) resolve()
+    return this.#held.splice(0)
   }
 
   #stall(): void {

@@ -1,3 +1,4 @@
+export type { ClientConnection } from './client-connection.js'
 export {
   type CellValue,
   type DataColumn,
@@ -8,7 +9,9 @@ export {
 } from './data-set.js'
 export { guidBytes, guidText, Measurement } from './measurement.js'
 export { MeasurementReader, measurementAt } from './measurement-reader.js'
+export { Publisher, type PublisherEndpoint, type PublisherOptions } from './publisher.js'
 export { describeFlags, StateFlags } from './state-flags.js'
 export { Subscriber, type SubscriberOptions } from './subscriber.js'
 export type { PayloadEncoding, SubscriptionSettings } from './subscription.js'
+export { SYNTHETIC_T0, Synthetic, type SyntheticOptions, syntheticId } from './synthetic.js'
 export { Ticks } from './ticks.js'

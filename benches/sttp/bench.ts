@@ -1,0 +1,9 @@
+import type { Bench } from '../harness/bench.js'
+import { endToEnd } from './end-to-end.js'
+
+export const bench: Bench = {
+  name: 'sttp',
+  async *cases({ quick }) {
+    yield* endToEnd(quick)
+  },
+}
