@@ -3,10 +3,18 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Verdict } from './main.js'
+import { judgeCompact } from './sttp/compact.js'
 import { judgeFilter } from './sttp/filter.js'
+import { judgeSessions } from './sttp/sessions.js'
+import { judgeSic } from './sttp/sic.js'
+import { judgeTssc } from './sttp/tssc.js'
 
 const JUDGES: Readonly<Record<string, (folder: string) => Iterable<Verdict> | AsyncIterable<Verdict>>> = {
+  compact: judgeCompact,
   filter: judgeFilter,
+  sessions: judgeSessions,
+  sic: judgeSic,
+  tssc: judgeTssc,
 }
 
 /** Judges the folder of one kind of vectors, or the folder that holds them all. */

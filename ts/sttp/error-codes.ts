@@ -26,6 +26,7 @@ export const sttpError = defineErrors('sttp', {
   ERR_STTP_DATA_SET_TRUNCATED: ['malformed', 'The metadata end too early. Ask for them again.'],
   ERR_STTP_DATA_SET_WRITE: ['usage', 'A name or text has no form in XML; the text says which. Change it.'],
   ERR_STTP_DATA_SET_XML: ['malformed', 'The metadata are not well-formed XML or gzip; the text says where.'],
+  ERR_STTP_DECODE_OPTION: ['usage', 'An option of `decode sttp` has a value that it cannot have; the text names it.'],
   ERR_STTP_FILTER_EXPRESSION: [
     'usage',
     'The filter expression is wrong; the text says in which line and column. Correct the expression.',
@@ -34,6 +35,7 @@ export const sttpError = defineErrors('sttp', {
     'limit',
     'A frame says that it is longer than the limit of its kind. Check that the peer speaks STTP; raise the limit if so.',
   ],
+  ERR_STTP_FRAME_TRUNCATED: ['malformed', 'The bytes end within a frame.'],
   ERR_STTP_MESSAGE_LENGTH: ['malformed', 'A message is too short to be what it says.'],
   ERR_STTP_MODES_REFUSED: [
     'protocol',

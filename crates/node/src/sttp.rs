@@ -211,12 +211,16 @@ impl SttpEncoder {
         Self { inner: Guarded::new(EncoderState { encoder: Encoder::new(options), frames: Vec::new() }) }
     }
 
-    /// Uses a cache from now on: the signal table's row of each wire index from 0 on, and which of the two caches it is.
-    /// TSSC starts anew.
+    /// Uses a cache from now on: the signal table's row of each record, which of the two caches it is, and the records'
+    /// wire indexes, without which they count from 0. TSSC starts anew.
     #[napi(catch_unwind)]
-    pub fn set_signals(&mut self, rows: &[u32], cache_index: u32) -> Result<()> {
+    pub fn set_signals(&mut self, rows: &[u32], cache_index: u32, indexes: Option<&[i32]>) -> Result<()> {
         self.inner.call(|state| {
-            let indexes: SignalIndexes = rows.iter().copied().zip(0..).collect();
+            let rows = rows.iter().copied();
+            let indexes: SignalIndexes = match indexes {
+                Some(indexes) => rows.zip(indexes.iter().copied()).collect(),
+                None => rows.zip(0..).collect(),
+            };
             state.encoder.use_cache(u8::from(cache_index != 0), indexes);
             Ok(())
         })
