@@ -2,7 +2,7 @@
 //! Frames, each behind a byte that says its length, become a message or an error.
 
 use libfuzzer_sys::fuzz_target;
-use measurand_cdtp::{Limits, Control};
+use measurand_cdtp::{Control, Limits};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut frames = Vec::new();
