@@ -1,0 +1,109 @@
+import test, { type ExecutionContext } from 'ava'
+import { nativeIdText } from '../../../ts/batch/index.js'
+import { measurementAt } from '../../../ts/sttp/measurement-reader.js'
+import { Subscriber } from '../../../ts/sttp/subscriber.js'
+import type { PayloadEncoding } from '../../../ts/sttp/subscription.js'
+import { compactImage, signalNumber } from '../../judge/sttp/known-values.js'
+import { Peer } from './peer.js'
+
+const SIGNALS = 12
+const SAMPLES = 300
+const T0 = 638_000_000_000_000_000n
+const STEP = 333_333n
+const FLAGS = [0x0, 0x1, 0x2, 0x20, 0x1_0000, 0x1000, 0x8000_0000, 0x1_0001]
+const EVERYTHING = 'FILTER ActiveMeasurements WHERE True ORDER BY SignalID'
+
+interface Case {
+  readonly port: number
+  readonly encoding?: PayloadEncoding
+  readonly filter?: string
+  readonly signals?: number
+  readonly samples?: number
+  /** The subscription is made a second time behind so many measurements. */
+  readonly again?: number
+  readonly quirks?: readonly string[]
+}
+
+/** Subscribes to the real sttpapi and compares every value, flag and time. */
+async function subscribeTo(t: ExecutionContext, wanted: Case, ...args: string[]): Promise<void> {
+  const { port, encoding = 'tssc', filter = EVERYTHING, signals = SIGNALS, samples = SAMPLES } = wanted
+  const base = ['--port', `${port}`, '--signals', `${SIGNALS}`, '--samples', `${samples}`, '--rate', '300']
+  const peer = new Peer('pub.py', ...base, ...args)
+  t.teardown(() => peer.kill())
+  await peer.printed(/pub listening/)
+  const subscriber = new Subscriber({ wait: 5000, autoReconnect: false, statusMessage: false, errorMessage: false })
+  void subscriber.subscribe(filter, { encoding })
+  await subscriber.connect(`127.0.0.1:${port}`)
+  const jitters = args.includes('--jitter')
+  const cycles = args.includes('--cycle-flags')
+  const seen = new Set<string>()
+  let [received, wrong, again] = [0, '', wanted.again ?? Number.POSITIVE_INFINITY]
+  const ended = await t.throwsAsync(
+    subscriber.consume((batch) => {
+      for (let row = 0; row < batch.length; row++) {
+        const { signalId, value, timestamp, flags } = measurementAt(batch, row)
+        const k = signalNumber(signalId)
+        const n = Number((timestamp - T0) / STEP)
+        const full = cycles ? (FLAGS[Math.floor(n / 50) % FLAGS.length] as number) : 0
+        const expected = [
+          1000 * k + 0.25 * (n % 4000),
+          T0 + BigInt(n) * STEP + (jitters ? BigInt((n * 7919) % 97) : 0n),
+          encoding === 'compact' ? compactImage(full) : full,
+        ]
+        if ([value, timestamp, flags].join() !== expected.join()) {
+          wrong ||= `${signalId} ${n}: ${[value, timestamp, flags].join()}, not ${expected.join()}`
+        }
+        seen.add(`${k} ${n}`)
+      }
+      received += batch.length
+      if (received < again) return
+      again = Number.POSITIVE_INFINITY
+      void subscriber.subscribe(filter, { encoding })
+    }),
+  )
+  t.is(ended?.message.includes('closed the connection'), true, String(ended))
+  t.is(wrong, '')
+  t.is(received, signals * samples, peer.output)
+  t.is(seen.size, signals * samples)
+  t.deepEqual(
+    [...subscriber.ledger].map(({ cause }) => cause),
+    ['disconnect'],
+  )
+  // A packet of the new start may overtake the new cache, which then looks as if nothing had started anew.
+  const quirks = subscriber.describe().quirks.filter((quirk) => wanted.quirks !== undefined || quirk !== 'tssc-not-reset')
+  t.deepEqual(quirks, wanted.quirks ?? ['text-length-prefix', 'cache-size'])
+  const first = [...subscriber.signals].find(({ name }) => name === 'INTEROP_DEV!T0')
+  t.is(first?.kind, 'FREQ')
+  t.is(nativeIdText(first?.nativeId ?? new Uint8Array(0), 'sttp'), '00000000-0000-4000-8000-000000000000')
+}
+
+test.serial('the stock publisher by TSSC', (t) => subscribeTo(t, { port: 17_411 }))
+test.serial('the repaired publisher by TSSC: irregular times, every flag', (t) =>
+  subscribeTo(t, { port: 17_412 }, '--patched', '--jitter', '--cycle-flags'),
+)
+test.serial('the repaired publisher, compact: irregular times, every flag', (t) =>
+  subscribeTo(t, { port: 17_413, encoding: 'compact' }, '--patched', '--jitter', '--cycle-flags'),
+)
+test.serial('the stock publisher, compact, whose packets have no count', (t) =>
+  subscribeTo(t, {
+    port: 17_414,
+    encoding: 'compact',
+    quirks: ['text-length-prefix', 'cache-size', 'compact-without-count'],
+  }),
+)
+test.serial('a filter of the publisher’s', (t) =>
+  subscribeTo(t, { port: 17_415, filter: "FILTER TOP 4 ActiveMeasurements WHERE SignalType = 'FREQ'", signals: 4 }),
+)
+test.serial('signals by their ids, which it cannot take apart itself', (t) =>
+  subscribeTo(t, {
+    port: 17_416,
+    filter: '00000000-0000-4000-8000-000000000000; 00000000-0000-4000-8000-000000000005',
+    signals: 2,
+  }),
+)
+test.serial('the stock publisher, subscribed again: its TSSC goes on', (t) =>
+  subscribeTo(t, { port: 17_417, again: 600, quirks: ['text-length-prefix', 'cache-size', 'tssc-not-reset'] }),
+)
+test.serial('the repaired publisher, subscribed again', (t) =>
+  subscribeTo(t, { port: 17_418, again: 600 }, '--patched'),
+)
