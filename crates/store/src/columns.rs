@@ -42,7 +42,7 @@ fn column_of(field: Field, column: &ArrayRef) -> Result<Column, ColumnError> {
         let rows = UInt64Array::from_iter_values(0..column.len() as u64);
         data = take(column, &rows, None)?.to_data();
     }
-    let mut buffers = Vec::with_capacity(field.kind.buffers());
+    let mut buffers = Vec::with_capacity(field.kind.buffer_widths().len());
     push_buffers(&mut buffers, &data);
     let items = data.child_data().first().map(|items| {
         push_buffers(&mut buffers, items);

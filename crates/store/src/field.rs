@@ -64,12 +64,17 @@ impl FieldType {
         }
     }
 
-    /// Arrow buffers of a column of this type, its items' included.
-    pub const fn buffers(self) -> usize {
+    /// Bytes of one value in each Arrow buffer of a column of this type: validity (bits, so 1), then offsets and data, then
+    /// those of its items.
+    pub const fn buffer_widths(self) -> &'static [u64] {
         match self {
-            Self::Utf8 | Self::Binary => 3,
-            Self::ListUtf8 | Self::ListLargeBinary => 5,
-            _ => 2,
+            Self::Timestamp | Self::F64 | Self::U64 => &[1, 8],
+            Self::U32 => &[1, 4],
+            Self::U16 => &[1, 2],
+            Self::U8 => &[1, 1],
+            Self::Utf8 | Self::Binary => &[1, 4, 1],
+            Self::ListUtf8 => &[1, 4, 1, 4, 1],
+            Self::ListLargeBinary => &[1, 4, 1, 8, 1],
         }
     }
 

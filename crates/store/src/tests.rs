@@ -196,6 +196,17 @@ fn a_lying_length_takes_no_memory() {
     assert_eq!(reader.tail().unwrap().fault, Some(TailFault::Malformed("a batch is longer than the limit")));
 }
 
+#[test]
+fn offsets_that_end_in_the_middle_of_one_are_malformed() {
+    let fields = [field("text", FieldType::Utf8, false)];
+    let mut bytes = schema_message(&fields).unwrap();
+    bytes.extend(batch_header(1, &[Node { length: 1, nulls: 0 }], &[0, 9, 2]).unwrap());
+    bytes.resize(bytes.len() + 128, 0);
+    let mut reader = open(&bytes);
+    assert_eq!(reader.by_ref().count(), 0);
+    assert_eq!(reader.tail().unwrap().fault, Some(TailFault::Malformed("a batch does not fit its columns")));
+}
+
 fn compacted(bytes: Vec<u8>) -> (Compacted, Vec<u8>) {
     let mut target = Vec::new();
     let options = CompactOptions { row_group_rows: 100, ..CompactOptions::default() };
