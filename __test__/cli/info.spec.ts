@@ -10,7 +10,7 @@ test('what a recording holds, and that its books balance', async (t) => {
     const { code, stdout } = await measurand(['info', what])
     t.is(code, 0)
     t.regex(stdout, /^bytes {2}tia/m)
-    t.regex(stdout, /measurement: 100 rows in 1 files/)
+    t.regex(stdout, /measurement: 100 rows in 1 file /)
     t.regex(stdout, /received 100, stored 100.*the books balance/)
     t.regex(stdout, /^bytes-2 {2}tia/m)
     t.regex(stdout, /nothing lost/)

@@ -1,7 +1,7 @@
 import { auditRecording } from '../store/index.js'
 import { type Command, EXIT } from './command.js'
 import { cliError } from './error-codes.js'
-import { formatBytes, formatCount } from './values.js'
+import { formatBytes, formatCount, formatMany } from './values.js'
 
 export const command: Command = {
   usage: 'DIR',
@@ -17,12 +17,12 @@ export const command: Command = {
     else {
       for (const { name, rows, files, bytes, replay, losses, problems } of audit.sources) {
         await call.out.line(
-          `${name}: ${formatCount(rows)} rows in ${formatCount(files)} files of ${formatBytes(bytes)}, replay ${replay}`,
+          `${name}: ${formatMany(rows, 'row')} in ${formatMany(files, 'file')} of ${formatBytes(bytes)}, replay ${replay}`,
         )
         const { records, missing, open } = losses
         if (records > 0) {
           await call.out.line(
-            `  ${formatCount(records)} losses, ${formatCount(missing)} rows known to be missing, ${formatCount(open)} open`,
+            `  ${formatCount(records)} losses, ${formatMany(missing, 'row')} known to be missing, ${formatCount(open)} open`,
           )
         }
         for (const { kind, file, text } of problems)

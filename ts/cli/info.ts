@@ -6,7 +6,7 @@ import { recordingInfo, type SourceInfo } from '../store/index.js'
 import { type Call, type Command, EXIT } from './command.js'
 import { cliError } from './error-codes.js'
 import { open, SOURCE_OPTIONS, urlsOf } from './source-options.js'
-import { formatBytes, formatCount, formatTime } from './values.js'
+import { formatBytes, formatCount, formatMany, formatTime } from './values.js'
 
 export const command: Command = {
   usage: 'URL|DIR|FILE',
@@ -76,7 +76,7 @@ async function infoOfPath(call: Call, path: string): Promise<number> {
   const info = await recordingInfo(path)
   if (call.json) await call.out.json({ event: 'info', ...info })
   else {
-    await call.out.line(`${path}: format ${info.format}, ${formatCount(info.sources.length)} sources`)
+    await call.out.line(`${path}: format ${info.format}, ${formatMany(info.sources.length, 'source')}`)
     for (const source of info.sources) await tellSource(call, source)
   }
   return info.sources.every(({ imbalance }) => imbalance === null || imbalance === 0) ? EXIT.done : EXIT.usage
@@ -93,7 +93,7 @@ async function tellSource({ out }: Call, source: SourceInfo): Promise<void> {
     const span = firstTime === null || lastTime === null ? '' : `, ${formatTime(firstTime)} to ${formatTime(lastTime)}`
     const name = run === undefined ? table : `${table} ${run}`
     await out.line(
-      `  ${name}: ${formatCount(rows)} rows in ${formatCount(files)} files of ${formatBytes(bytes)}${span}`,
+      `  ${name}: ${formatMany(rows, 'row')} in ${formatMany(files, 'file')} of ${formatBytes(bytes)}${span}`,
     )
   }
   if (source.books !== null) {
@@ -105,14 +105,14 @@ async function tellSource({ out }: Call, source: SourceInfo): Promise<void> {
   await out.line(
     records === 0
       ? '  nothing lost'
-      : `  losses: ${formatCount(records)} records, ${formatCount(missing)} rows known to be missing, ${formatCount(recovered)} recovered, ${formatCount(open)} records open`,
+      : `  losses: ${formatMany(records, 'record')}, ${formatMany(missing, 'row')} known to be missing, ${formatCount(recovered)} recovered, ${formatMany(open, 'record')} open`,
   )
 }
 
 async function tellFile({ out }: Call, path: string, file: Inspection): Promise<void> {
   const kind = file.isParquet ? 'Parquet' : 'Arrow stream'
   await out.line(
-    `${path}: ${kind}, ${formatCount(file.rows)} rows in ${formatCount(file.batches)} batches of ${formatBytes(file.bytes)}`,
+    `${path}: ${kind}, ${formatMany(file.rows, 'row')} in ${formatCount(file.batches)} batches of ${formatBytes(file.bytes)}`,
   )
   for (const { name, type, nullable } of file.fields)
     await out.line(`  ${name}  ${type}${nullable ? '  nullable' : ''}`)

@@ -29,6 +29,11 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en-US')
 }
 
+/** So many things, by their name: `1 file`, `2,000 files`. */
+export function formatMany(count: number, thing: string): string {
+  return `${formatCount(count)} ${thing}${count === 1 ? '' : 's'}`
+}
+
 /** Bytes in binary units. */
 export function formatBytes(bytes: number): string {
   let value = bytes
