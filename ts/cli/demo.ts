@@ -1,16 +1,19 @@
-import { gunzipSync } from 'node:zlib'
-import { SourceUrl } from '../ingest/index.js'
-import { systemNetwork, type Transport } from '../session/index.js'
+import { MeasurementBatch } from '../batch/index.js'
+import { openSource, SourceUrl } from '../ingest/index.js'
+import { serve } from '../sttp/serve.js'
+import { Synthetic } from '../sttp/synthetic.js'
 import { type Command, EXIT } from './command.js'
-import { MEASUREMENTS, SESSION } from './demo-session.js'
+import { tellRecording } from './info.js'
 import { record } from './record.js'
+import { formatCount } from './values.js'
 
-const SUBSCRIBE = 2
-const MAX_COMMAND_BYTES = 32_768
+const SIGNALS = 200
+const RATE = 30
+const FRAMES = 150
 
 export const command: Command = {
   usage: '[--out DIR]',
-  line: 'replays a session of a real STTP publisher over a loopback socket and records it',
+  line: `serves ${SIGNALS} synthetic PMU signals at ${RATE} Hz, records them for ${FRAMES / RATE} s and reads them back`,
   options: { out: { value: 'DIR', line: 'where the recording goes; recordings/demo-TIME unless told' } },
   async run(call) {
     const stamp = new Date()
@@ -18,55 +21,51 @@ export const command: Command = {
       .replaceAll(/[^0-9]/g, '')
       .slice(0, 14)
     const out = (call.options.get('out') as string | undefined) ?? `recordings/demo-${stamp}`
-    const listener = await systemNetwork.listen({ host: '127.0.0.1', port: 0 }, replay)
+    const publisher = await serve(
+      new Map<string, string | true>([
+        ['port', '0'],
+        ['signals', String(SIGNALS)],
+        ['rate', String(RATE)],
+        ['wait-subscriber', true],
+      ]),
+    )
+    let code: number
     try {
-      const url = new SourceUrl(`sttp://127.0.0.1:${listener.port}?encoding=tssc`)
-      const options = new Map(call.options).set('limit', String(MEASUREMENTS))
-      const code = await record({ ...call, options }, [url], out)
-      if (code === EXIT.done) call.err.write(`recorded in ${out}; look at it: measurand info ${out}\n`)
-      return code
+      const url = new SourceUrl(`sttp://127.0.0.1:${publisher.port}`)
+      code = await record(
+        { ...call, options: new Map(call.options).set('limit', String(SIGNALS * FRAMES)) },
+        [url],
+        out,
+      )
     } finally {
-      await listener.close()
+      await publisher.close()
     }
+    if (code !== EXIT.done) return code
+    const wrong = await verify(out)
+    const verdict =
+      wrong === 0 ? 'every value and time is as it was sent' : `${formatCount(wrong)} ARE NOT AS THEY WERE SENT`
+    call.err.write(`read back ${formatCount(SIGNALS * FRAMES)} measurements: ${verdict}\n`)
+    if (!call.json) await tellRecording(call, out)
+    return wrong === 0 ? code : EXIT.usage
   },
 }
 
-/** Answers each command with what the publisher answered, and the subscription with all that it sent. */
-function replay(transport: Transport): void {
-  const frames = split(gunzipSync(Buffer.from(SESSION, 'base64')))
-  const heard = new Set<number>()
-  let commands: Buffer = Buffer.alloc(0)
-  const answer = (): void => {
-    for (let frame = frames[0]; frame !== undefined && heard.has(frame[5] as number); frame = frames[0]) {
-      frames.shift()
-      transport.write(frame)
+/** Reads the recording back; gives the measurements that are missing, double or not as they were sent. */
+async function verify(out: string): Promise<number> {
+  const synthetic = new Synthetic({ signals: SIGNALS, rate: RATE })
+  const frames = new Map(Array.from({ length: FRAMES }, (_, n) => [synthetic.timeOf(n), n]))
+  const seen = new Uint8Array(SIGNALS * FRAMES)
+  let strange = 0
+  const source = await openSource(`file:${out}`)
+  const numbers = Array.from(source.signals, ({ name }) => Number(name.replace('SYN:T', '')))
+  await source.consume((batch) => {
+    if (!(batch instanceof MeasurementBatch)) return
+    for (const { time, value, signal, flags } of batch) {
+      const [k, n] = [numbers[signal] ?? -1, frames.get(time ?? -1n) ?? -1]
+      const at = n * SIGNALS + k
+      if (k < 0 || n < 0 || flags !== 0 || value !== 1000 * k + 0.25 * n) strange++
+      else seen[at] = (seen[at] as number) + 1
     }
-  }
-  transport.start({
-    onChunk(bytes) {
-      commands = Buffer.concat([commands, bytes])
-      const complete = split(commands)
-      for (const command of complete) {
-        heard.add(command[4] as number)
-        commands = commands.subarray(command.length)
-      }
-      if (commands.length > MAX_COMMAND_BYTES) transport.close()
-      // A subscriber that asks for no metadata has not to wait for them.
-      if (heard.has(SUBSCRIBE)) for (let code = 0; code < SUBSCRIBE; code++) heard.add(code)
-      answer()
-    },
-    onClose() {},
   })
-}
-
-/** The whole frames: `u32 length`, then so many bytes. */
-function split(bytes: Buffer): Buffer[] {
-  const frames: Buffer[] = []
-  for (let at = 0; at + 4 <= bytes.length; ) {
-    const end = at + 4 + bytes.readUInt32BE(at)
-    if (end > bytes.length) break
-    frames.push(bytes.subarray(at, end))
-    at = end
-  }
-  return frames
+  return strange + seen.reduce((sum, times) => sum + (times === 1 ? 0 : 1), 0)
 }

@@ -73,6 +73,11 @@ async function infoOfPath(call: Call, path: string): Promise<number> {
     await (call.json ? call.out.json({ event: 'info', path, ...inspection }) : tellFile(call, path, inspection))
     return EXIT.done
   }
+  return tellRecording(call, path)
+}
+
+/** Says what a recording holds; gives the exit code. */
+export async function tellRecording(call: Call, path: string): Promise<number> {
   const info = await recordingInfo(path)
   if (call.json) await call.out.json({ event: 'info', ...info })
   else {
