@@ -124,7 +124,10 @@ export function page(): void {
         cursor: { sync: { key: 'all' } },
         legend: { show: false },
         scales: { x: { time: true, auto: false } },
-        axes: [{ ...axis, size: 26, show: index === shown.length - 1 }, axis],
+        axes: [
+          { ...axis, size: 26, show: index === shown.length - 1 },
+          { ...axis, space: 18 },
+        ],
         series: [{}, { ...line, label: 'min' }, { ...line, label: 'max' }],
         bands: [{ series: [2, 1], fill: `${color}40` }],
       },
