@@ -107,3 +107,15 @@ test.serial('ten satellites of both kinds: start, stop, crash of one', async (t)
   await Promise.all([...own.map(({ closed }) => closed), ...python.slice(1).map(({ ended }) => ended)])
   for (const peer of receivers) t.is(await peer.ended, 0, peer.output)
 })
+
+test.serial("constellationdaq's own controller drives Node satellites", async (t) => {
+  const group = newGroup()
+  const [tx, rx] = [new SatTx('one', group), new SatRx('one', group)]
+  await tx.open()
+  await rx.open()
+  const control = new Peer('control.py', [group, 'SatTx.one', 'SatRx.one'])
+  await control.printed(/control: OK/)
+  t.regex(control.output, /verdict .*OK 100 0/)
+  await control.kill()
+  await Promise.all([tx.close(), rx.close()])
+})
