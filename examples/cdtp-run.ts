@@ -1,4 +1,5 @@
-// A run from a script: every satellite of the group is configured, launched, started, and stopped after some seconds.
+// A run from a script: every satellite of the group is configured, launched, started, stopped after some seconds, and
+// shut down at last.
 import { Controller } from '../ts/cdtp/index.js'
 import { sleep, systemClock } from '../ts/session/index.js'
 

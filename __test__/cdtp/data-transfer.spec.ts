@@ -250,3 +250,97 @@ test('a full queue is a promise, and an error for who does not wait', async (t) 
   t.throws(() => transmitter.checkException(), { instanceOf: SendTimeoutError })
   await transmitter.close()
 })
+
+test('ten thousand runs of one record', async (t) => {
+  const runs = 10_000
+  const { transmitter, receiver } = await pair({ manyRuns: true })
+  const counts = [0, 0, 0]
+  const reading = receiver.consume((batch) => {
+    counts[batch.kind] = (counts[batch.kind] as number) + 1
+    t.is(batch.condition, RunCondition.GOOD)
+  })
+  for (let n = 0; n < runs; n++) {
+    await transmitter.sendBor({}, {})
+    transmitter.startSending()
+    await transmitter.sendDataRecord(transmitter.newDataRecord({ n }))
+    await transmitter.stopSending()
+    await transmitter.sendEor({}, { data_records: 1 })
+  }
+  await receiver.stopReceiving()
+  await receiver.close()
+  await reading
+  t.deepEqual(counts, [runs, runs, runs])
+  t.is(receiver.ledger.totals.records, 0)
+  await transmitter.close()
+})
+
+test('a second receiver is noticed by all, and what each lacks is in its ledger', async (t) => {
+  const first = await pair({ manyRuns: true })
+  const { transmitter } = first
+  const noticed = new Promise<unknown>((resolve) => {
+    transmitter.status.on(({ state, detail }) => state === 'second-receiver' && resolve(detail))
+  })
+  const second = new DataReceiver({ manyRuns: true })
+  second.startReceiving()
+  await second.addSender(service(transmitter.port))
+  t.deepEqual(await noticed, { peers: 2 })
+  const joined = new Set<unknown>()
+  const receivers = [first.receiver, second]
+  const readings = receivers.map((receiver) => {
+    receiver.status.on(({ state }) => state === 'joined-late' && joined.add(receiver))
+    return receiver.consume(() => {})
+  })
+  transmitter.payloadThreshold = 0
+  await transmitter.sendBor({}, {})
+  transmitter.startSending()
+  for (let n = 0; n < 100; n++) {
+    const record = transmitter.newDataRecord()
+    record.addBlock(Buffer.of(n))
+    await transmitter.sendDataRecord(record)
+  }
+  await transmitter.stopSending()
+  await transmitter.sendEor({}, { data_records: 100 })
+  const received = () => receivers.reduce((sum, { stats }) => sum + stats.received, 0)
+  while (received() < 100) await new Promise((resolve) => setImmediate(resolve))
+  t.is(joined.size, 1)
+  for (const receiver of receivers) {
+    t.true(receiver.stats.lost > 0)
+    const { seq = 0n, missed = 0n } = receiver.transmitterStates.get(NAME) ?? {}
+    t.is(Number(seq - missed), receiver.stats.received)
+    await receiver.abortReceiving()
+    await receiver.close()
+  }
+  await Promise.all(readings)
+  await transmitter.close()
+})
+
+test('a malformed message is put aside, or ends the run where that is asked for', async (t) => {
+  const { Push } = await import('zeromq')
+  const socket = new Push({ linger: 0 })
+  await socket.bind('tcp://127.0.0.1:*')
+  const transmitter = new DataTransmitter({ name: NAME, socket })
+  const port = Number(socket.lastEndpoint?.split(':').at(-1))
+  for (const malformedIsFatal of [false, true]) {
+    const receiver = new DataReceiver({ malformedIsFatal })
+    receiver.startReceiving()
+    await receiver.addSender(service(port))
+    await transmitter.sendBor({}, {})
+    await socket.send(Buffer.from('garbage'))
+    await transmitter.sendEor({}, {})
+    const kinds: number[] = []
+    const reading = (async () => {
+      for await (const batch of receiver) {
+        kinds.push(batch.kind)
+        if (batch.kind === MessageType.EOR) break
+      }
+    })()
+    if (malformedIsFatal) await t.throwsAsync(reading, { code: 'ERR_CDTP_VALUE_TYPE' })
+    else {
+      await reading
+      t.deepEqual(kinds, [MessageType.BOR, MessageType.EOR])
+      t.like([...receiver.ledger][0], { cause: 'decoder', bytes: 7, count: null })
+    }
+    await receiver.abortReceiving()
+  }
+  socket.close()
+})

@@ -77,7 +77,9 @@ export class Controller implements AsyncDisposable {
       onDepart: (service) => {
         if (service.serviceId === Service.HEARTBEAT) this.#heartbeats.remove(service.hostUuid)
         if (service.serviceId === Service.MONITORING) this.#monitoring?.remove(service.hostUuid)
-        if (service.serviceId === Service.CONTROL) this.#forget(service.hostUuid)
+        if (service.serviceId !== Service.CONTROL) return
+        this.#names.delete(service.hostUuid)
+        this.#forget(service.hostUuid)
       },
     })
     const { onState, onMonitoring } = options

@@ -203,6 +203,8 @@ export class GroupSource extends CdtpSource {
       ...(transmitters.length === 0 ? {} : { receiveFrom: transmitters }),
       ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
     })
+    // A controller may shut it down.
+    void this.satellite.closed.then(() => this.finished())
   }
 
   protected get peer(): string {
