@@ -1,2 +1,243 @@
-//! x
-fn main() {}
+//! How many measurements a second one thread decodes from the wire to the columns, and encodes back.
+//!
+//! Cases are named `<codec> <decode|encode> <signals> <shape>`; throughput is in measurements.
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use measurand_columns::{Block, Columns, Layout};
+use measurand_sttp::{MeasurementRows, SignalIndexes, SignalRows, compact, tssc};
+
+const START: i64 = 1_704_067_200_000_000_000;
+const FRAME_NS: i64 = 33_333_300;
+
+/// What the values of a signal do from frame to frame.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    /// Frequencies, voltage magnitudes and phase angles with noise, rounded to float32.
+    Synchrophasor,
+    Constant,
+    Random,
+}
+
+impl Shape {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Synchrophasor => "synchrophasor",
+            Self::Constant => "constant",
+            Self::Random => "random",
+        }
+    }
+}
+
+/// Columns of whole frames, one after the other.
+struct Data {
+    time: Vec<i64>,
+    value: Vec<f64>,
+    signal: Vec<u32>,
+    flags: Vec<u32>,
+    signals: usize,
+}
+
+/// splitmix64: the benches need noise, not a dependency.
+struct Noise(u64);
+
+impl Noise {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = self.0;
+        word = (word ^ word >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^ word >> 31
+    }
+
+    /// About normal with deviation 1.
+    fn normal(&mut self) -> f64 {
+        let bits = self.bits();
+        (0..4).map(|part| f64::from((bits >> (16 * part)) as u16) / 65_536.0 - 0.5).sum::<f64>() * 3_f64.sqrt()
+    }
+}
+
+impl Data {
+    fn new(shape: Shape, signals: usize) -> Self {
+        let frames = (300_000 / signals).clamp(64, 3000);
+        let mut noise = Noise(signals as u64);
+        let mut level: Vec<f64> = (0..signals)
+            .map(|signal| match signal % 3 {
+                0 => 60.0,
+                1 => 132_790.0,
+                _ => noise.normal() * 60.0,
+            })
+            .collect();
+        let rows = frames * signals;
+        let mut data = Self {
+            time: Vec::new(),
+            value: Vec::with_capacity(rows),
+            signal: Vec::new(),
+            flags: vec![0; rows],
+            signals,
+        };
+        for frame in 0..frames as i64 {
+            data.time.extend(std::iter::repeat_n(START + frame * FRAME_NS, signals));
+            data.signal.extend(0..signals as u32);
+            for (signal, level) in level.iter_mut().enumerate() {
+                data.value.push(match shape {
+                    Shape::Constant => *level,
+                    Shape::Random => {
+                        // Neither NaN nor infinity, so that the conversion to a double is the processor's.
+                        f64::from(f32::from_bits(noise.bits() as u32 & 0xFF7F_FFFF))
+                    }
+                    Shape::Synchrophasor => {
+                        *level += noise.normal() * [0.001, 10.0, 0.05][signal % 3];
+                        f64::from(*level as f32)
+                    }
+                });
+            }
+        }
+        data
+    }
+
+    fn len(&self) -> usize {
+        self.value.len()
+    }
+
+    fn rows(&self, first: usize, end: usize) -> MeasurementRows<'_> {
+        MeasurementRows {
+            time: &self.time[first..end],
+            raw_time: &[],
+            value: &self.value[first..end],
+            signal: &self.signal[first..end],
+            flags: &self.flags[first..end],
+        }
+    }
+
+    /// Calls `each` with every frame.
+    fn frames(&self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.len()).step_by(self.signals).map(|first| (first, first + self.signals))
+    }
+}
+
+/// A block that is emptied whenever it is full, as the session's ring does it.
+struct Ring {
+    memory: Vec<u64>,
+    layout: Layout,
+}
+
+impl Ring {
+    fn new() -> Self {
+        let layout = Layout { capacity: 16_384, columns: Columns::REQUIRED | Columns::RAW_TIME };
+        Self { memory: vec![0; layout.byte_length().div_ceil(8)], layout }
+    }
+
+    fn block(&mut self) -> Block<'_> {
+        let bytes = bytemuck::cast_slice_mut(&mut self.memory);
+        Block::format(bytes, self.layout).expect("the layout sized it");
+        Block::open(bytes).expect("it was formatted")
+    }
+}
+
+fn encode_tssc(data: &Data, indexes: &SignalIndexes, mut each: impl FnMut(&[u8])) {
+    let mut encoder = tssc::Encoder::new();
+    let mut packet = Vec::with_capacity(32_768);
+    for (mut first, end) in data.frames() {
+        while first < end {
+            packet.clear();
+            first += encoder.encode(&data.rows(first, end), indexes, &mut packet).rows;
+            each(&packet);
+        }
+    }
+}
+
+fn decode_tssc(packets: &[Vec<u8>], rows: &SignalRows, ring: &mut Ring) -> usize {
+    let mut decoder = tssc::Decoder::new(tssc::DecoderOptions::default());
+    let mut decoded = 0;
+    let mut block = ring.block();
+    for packet in packets {
+        decoder.begin(packet).expect("the packet is short enough");
+        while decoder.decode(rows, &mut block).expect("the packet is well formed") == tssc::Progress::Full {
+            decoded += block.len();
+            block = ring.block();
+        }
+    }
+    decoded + block.len()
+}
+
+fn encode_compact(data: &Data, indexes: &SignalIndexes, mut each: impl FnMut(&[u8], u32)) {
+    let mut packet = Vec::with_capacity(32_768);
+    for (mut first, end) in data.frames() {
+        while first < end {
+            packet.clear();
+            let rows = data.rows(first, end);
+            let encoded = compact::encode(&rows, indexes, &compact::TimeForm::FULL, false, 32_760, &mut packet);
+            first += encoded.rows;
+            each(&packet, encoded.measurements as u32);
+        }
+    }
+}
+
+fn decode_compact(packets: &[(Vec<u8>, u32)], rows: &SignalRows, ring: &mut Ring) -> usize {
+    let mut sum = 0;
+    let mut block = ring.block();
+    for (packet, count) in packets {
+        let (mut at, mut left) = (0, *count);
+        while left > 0 {
+            let form = compact::TimeForm::FULL;
+            let decoded = compact::decode(&packet[at..], left, &form, rows, &mut block).expect("well formed");
+            at += decoded.bytes;
+            left -= decoded.records;
+            if left > 0 {
+                sum += block.len();
+                block = ring.block();
+            }
+        }
+    }
+    sum + block.len()
+}
+
+fn codecs(criterion: &mut Criterion) {
+    for signals in [20, 1000, 100_000] {
+        for shape in [Shape::Synchrophasor, Shape::Constant, Shape::Random] {
+            let data = Data::new(shape, signals);
+            let indexes = SignalIndexes::identity(signals as u32);
+            let rows = SignalRows::identity(signals as u32);
+            let mut ring = Ring::new();
+            let case = format!("{signals} {}", shape.name());
+            let mut group = criterion.benchmark_group("codec");
+            group.throughput(Throughput::Elements(data.len() as u64));
+            let mut packets = Vec::new();
+            encode_tssc(&data, &indexes, |packet| packets.push(packet.to_vec()));
+            if std::env::var_os("BENCH_SIZES").is_some() {
+                let bytes: usize = packets.iter().map(Vec::len).sum();
+                eprintln!("tssc {case}: {:.3} bytes a measurement", bytes as f64 / data.len() as f64);
+            }
+            group.bench_function(BenchmarkId::from_parameter(format!("tssc decode {case}")), |bencher| {
+                assert_eq!(decode_tssc(&packets, &rows, &mut ring), data.len());
+                bencher.iter(|| black_box(decode_tssc(&packets, &rows, &mut ring)));
+            });
+            group.bench_function(BenchmarkId::from_parameter(format!("tssc encode {case}")), |bencher| {
+                bencher.iter(|| {
+                    encode_tssc(&data, &indexes, |packet| {
+                        black_box(packet);
+                    });
+                });
+            });
+            let mut packets = Vec::new();
+            encode_compact(&data, &indexes, |packet, count| packets.push((packet.to_vec(), count)));
+            group.bench_function(BenchmarkId::from_parameter(format!("compact decode {case}")), |bencher| {
+                assert_eq!(decode_compact(&packets, &rows, &mut ring), data.len());
+                bencher.iter(|| black_box(decode_compact(&packets, &rows, &mut ring)));
+            });
+            group.bench_function(BenchmarkId::from_parameter(format!("compact encode {case}")), |bencher| {
+                bencher.iter(|| {
+                    encode_compact(&data, &indexes, |packet, _| {
+                        black_box(packet);
+                    });
+                });
+            });
+            group.finish();
+        }
+    }
+}
+
+criterion_group!(benches, codecs);
+criterion_main!(benches);

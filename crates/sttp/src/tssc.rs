@@ -3,10 +3,14 @@
 //! A measurement is up to four codes (id, time, flags, value), each written through the state of the signal that came
 //! before it; see [`Decoder`] and [`Encoder`].
 
+mod bits;
 mod code;
 mod decoder;
 mod encoder;
 mod points;
+mod run;
+#[cfg(target_arch = "x86_64")]
+mod run_avx2;
 mod sequence;
 mod sink;
 mod times;

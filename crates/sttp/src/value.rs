@@ -20,6 +20,14 @@ pub(crate) fn widen_nan(bits: u32) -> f64 {
     f64::from_bits(sign | EXPONENT | u64::from(bits & 0x007F_FFFF) << SHIFT)
 }
 
+/// [`widen`] of some values that a NaN is among.
+#[cold]
+pub(crate) fn widen_all(bits: &[u32], values: &mut [f64]) {
+    for (value, &bits) in values.iter_mut().zip(bits) {
+        *value = widen(bits);
+    }
+}
+
 /// The float32 bits nearest to a double; a NaN keeps sign, the upper 23 bits of its payload and whether it signals.
 #[inline]
 pub(crate) fn narrow(value: f64) -> u32 {

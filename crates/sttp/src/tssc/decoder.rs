@@ -1,6 +1,8 @@
 use measurand_columns::Block;
 
+use super::bits::{BitReader, FRONT};
 use super::points::{FRESH, Points};
+use super::run::{self, Hot};
 use super::sink::{BlockSink, Sink};
 use super::times::Times;
 use super::{TsscError, code};
@@ -48,6 +50,8 @@ pub struct Decoder {
     pub(super) skipped: u64,
     /// [`SignalRows::stamp`] of the rows in `points`.
     rows_stamp: u64,
+    /// What [`super::run`] needs of each point in one word; see [`super::run::Hot`].
+    pub(super) hot: Vec<Hot>,
     failed: Option<TsscError>,
     options: DecoderOptions,
 }
@@ -62,6 +66,7 @@ impl Decoder {
             last: FRESH,
             skipped: 0,
             rows_stamp: 0,
+            hot: Vec::new(),
             failed: None,
             options,
         }
@@ -70,6 +75,7 @@ impl Decoder {
     /// Forgets all state, as sequence number 0 demands; memory is kept.
     pub fn reset(&mut self) {
         self.points.clear();
+        self.hot.fill(Hot::NONE);
         self.times = Times::new();
         self.bits.begin(&[]);
         self.last = FRESH;
@@ -100,12 +106,12 @@ impl Decoder {
 
     /// Bytes of this packet that were read.
     pub fn consumed(&self) -> usize {
-        self.bits.position
+        self.bits.offset()
     }
 
     /// Bytes of this packet that were not read: behind an end code a publisher has no reason to write any.
     pub fn remaining(&self) -> usize {
-        self.bits.len.saturating_sub(self.bits.position)
+        self.bits.end - FRONT - self.bits.offset()
     }
 
     fn decode_into(&mut self, rows: &SignalRows, sink: &mut impl Sink) -> Result<Progress, TsscError> {
@@ -115,9 +121,14 @@ impl Decoder {
         if self.rows_stamp != rows.stamp() {
             self.points.set_rows(|index| rows.row(index));
             self.rows_stamp = rows.stamp();
+            self.hot.resize(self.points.capacity(), Hot::NONE);
+            for slot in 0..self.points.used() {
+                self.refresh(slot);
+            }
         }
         sink.set_time(self.times.now as u64);
         loop {
+            run::run(self, sink);
             if self.bits.is_done() {
                 return Ok(Progress::Done);
             }
@@ -127,7 +138,7 @@ impl Decoder {
             match self.measurement(rows, sink) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.bits.ended = true;
+                    self.bits.finish();
                     return Ok(Progress::Done);
                 }
                 Err(error) => return Err(self.fail(error)),
@@ -144,6 +155,7 @@ impl Decoder {
         if code < code::STEP_FORWARD {
             let bits = code::ID_BITS[(code - code::ID) as usize];
             self.points.next[self.last] ^= self.bits.word(bits)?;
+            self.refresh(self.last);
             code = self.code_from(code::STEP_FORWARD)?;
         }
         let slot = self.slot(rows)?;
@@ -195,9 +207,14 @@ impl Decoder {
         }
         // The fresh point takes a slot of its own.
         if self.points.used() > self.options.max_signals {
-            return Err(TsscError::Signals { offset: self.bits.position, limit: self.options.max_signals });
+            return Err(TsscError::Signals { offset: self.bits.offset(), limit: self.options.max_signals });
         }
-        Ok(self.points.insert(id, rows.row(id).unwrap_or(NO_ROW)))
+        let slot = self.points.insert(id, rows.row(id).unwrap_or(NO_ROW));
+        if self.hot.len() < self.points.capacity() {
+            self.hot.resize(self.points.capacity(), Hot::NONE);
+        }
+        self.refresh(slot - 1);
+        Ok(slot)
     }
 
     /// Reads a code through the last point.
@@ -214,112 +231,25 @@ impl Decoder {
         };
         if adapt {
             self.points.adapt(self.last);
+            self.refresh(self.last);
         }
         Ok(code)
     }
 
+    /// Brings what [`run::run`] needs of a point up to date.
+    pub(super) fn refresh(&mut self, slot: usize) {
+        let plain = self.points.is_followed(slot) && self.points.row[slot + 1] != NO_ROW;
+        self.hot[slot] = if plain { Hot::new(self.points.shorts[slot]) } else { Hot::NONE };
+    }
+
     /// Reads a code that must not be below `least`.
     fn code_from(&mut self, least: u8) -> Result<u8, TsscError> {
-        let offset = self.bits.position;
+        let offset = self.bits.offset();
         let code = self.code()?;
         if code < least { Err(TsscError::Code { offset, code }) } else { Ok(code) }
     }
 
     fn fail(&mut self, error: TsscError) -> TsscError {
         *self.failed.get_or_insert(error)
-    }
-}
-
-/// Zero bytes behind a packet, so that eight bytes can be loaded wherever a read may begin.
-pub(super) const PADDING: usize = 96;
-
-/// Reads the bits and bytes that share a packet: a bit byte is opened where the reader stands when a bit is needed and
-/// none is left, bytes are taken behind it.
-#[derive(Clone, Debug)]
-pub(super) struct BitReader {
-    /// The packet and [`PADDING`].
-    pub(super) bytes: Vec<u8>,
-    pub(super) len: usize,
-    /// Where the next byte is taken; at most `len`.
-    pub(super) position: usize,
-    /// Bits left of the open bit byte, at the upper end; zeros below.
-    pub(super) open: u64,
-    /// How many they are, up to 7.
-    pub(super) left: u32,
-    /// An end code was read.
-    ended: bool,
-}
-
-impl BitReader {
-    fn new() -> Self {
-        Self { bytes: vec![0; PADDING], len: 0, position: 0, open: 0, left: 0, ended: false }
-    }
-
-    fn begin(&mut self, block: &[u8]) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(block);
-        self.bytes.resize(block.len() + PADDING, 0);
-        self.len = block.len();
-        self.position = 0;
-        self.open = 0;
-        self.left = 0;
-        self.ended = false;
-    }
-
-    fn is_done(&self) -> bool {
-        self.ended || (self.left == 0 && self.position == self.len)
-    }
-
-    /// The next 57 bits or more, zeros behind the packet.
-    fn window(&self) -> u64 {
-        let mut word = [0; 8];
-        if let Some(bytes) = self.bytes.get(self.position..self.position + 8) {
-            word.copy_from_slice(bytes);
-        }
-        self.open | u64::from_be_bytes(word) >> self.left
-    }
-
-    /// Takes 1 to 12 bits.
-    fn take(&mut self, count: u32) -> Result<u32, TsscError> {
-        let window = self.window();
-        let opened = (count + 7 - self.left.min(count)) / 8;
-        self.position += opened as usize;
-        if self.position > self.len {
-            return Err(TsscError::Truncated { offset: self.len });
-        }
-        self.left = self.left.wrapping_sub(count) & 7;
-        self.open = (window << count) & !(u64::MAX >> self.left);
-        Ok((window >> (64 - count)) as u32)
-    }
-
-    fn byte(&mut self) -> Result<u8, TsscError> {
-        if self.position >= self.len {
-            return Err(TsscError::Truncated { offset: self.len });
-        }
-        self.position += 1;
-        Ok(self.bytes[self.position - 1])
-    }
-
-    /// Takes a word of 4 to 32 bits: 4 bits first if the width asks for them, then bytes, low first.
-    fn word(&mut self, bits: u8) -> Result<u32, TsscError> {
-        let low = if bits % 8 == 4 { self.take(4)? } else { 0 };
-        let mut word = 0;
-        for place in 0..u32::from(bits / 8) {
-            word |= u32::from(self.byte()?) << (8 * place);
-        }
-        Ok(if bits % 8 == 4 { word << 4 | low } else { word })
-    }
-
-    /// Takes a number of 7 bits a byte, low first; the last of `most` bytes has no continuation bit.
-    fn varint(&mut self, most: u32) -> Result<u64, TsscError> {
-        let mut number = 0;
-        for place in 0..most - 1 {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 127) << (7 * place);
-            if byte < 128 {
-                return Ok(number);
-            }
-        }
-        Ok(number | u64::from(self.byte()?) << (7 * (most - 1)))
     }
 }

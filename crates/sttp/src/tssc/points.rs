@@ -31,7 +31,7 @@ impl Shorts {
 }
 
 /// One unit of the countdown in [`Points::counts`].
-const CODE: u32 = 1 << 24;
+pub(super) const CODE: u32 = 1 << 24;
 
 /// The state of every signal ("point"), one array a field, in the order in which signals came first.
 ///
@@ -203,9 +203,9 @@ impl Points {
 
     fn grow(&mut self) {
         let len = (self.id.len() * 2).max(4 * MARGIN);
-        for words in [&mut self.id, &mut self.next, &mut self.flags, &mut self.flags_before, &mut self.counts]
-            .into_iter()
-            .chain(&mut self.values)
+        self.counts.resize(len, CODE);
+        for words in
+            [&mut self.id, &mut self.next, &mut self.flags, &mut self.flags_before].into_iter().chain(&mut self.values)
         {
             words.resize(len, 0);
         }
@@ -213,6 +213,11 @@ impl Points {
         self.literals.resize(len, [0; 32]);
         self.phase.resize(len, 0);
         self.row.resize(len, NO_ROW);
+    }
+
+    /// Slots that the arrays have room for, [`MARGIN`] included.
+    pub(super) fn capacity(&self) -> usize {
+        self.id.len()
     }
 }
 

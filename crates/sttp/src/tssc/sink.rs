@@ -1,5 +1,8 @@
 use measurand_columns::{Block, TIME_UNKNOWN, ticks};
 
+use super::run::LANES;
+use crate::value;
+
 /// Where decoded measurements go.
 pub(super) trait Sink {
     /// Rows that still fit.
@@ -10,6 +13,9 @@ pub(super) trait Sink {
 
     /// Appends one row; the caller has looked at [`Sink::room`].
     fn push(&mut self, row: u32, flags: u32, bits: u32);
+
+    /// Appends the first `count` of eight rows; the caller has seen room for eight.
+    fn push_lanes(&mut self, count: usize, rows: &[u32; LANES], flags: &[u32; LANES], bits: &[u32; LANES]);
 }
 
 /// Appends to a block of the measurement table.
@@ -43,6 +49,40 @@ impl Sink for BlockSink<'_, '_> {
         if !self.exact || self.block.wants_raw_time() {
             self.block.set_raw_time(at, self.ticks, ticks::from_ns);
         }
-        self.block.push(self.time, crate::value::widen(bits), row, flags);
+        self.block.push(self.time, value::widen(bits), row, flags);
+    }
+
+    #[inline(always)]
+    fn push_lanes(&mut self, count: usize, rows: &[u32; LANES], flags: &[u32; LANES], bits: &[u32; LANES]) {
+        let at = self.block.len();
+        if !self.exact || self.block.wants_raw_time() {
+            for row in at..at + count {
+                self.block.set_raw_time(row, self.ticks, ticks::from_ns);
+            }
+        }
+        let lanes = at..at + LANES;
+        let (Some(time), Some(value), Some(signal), Some(quality)) = (
+            self.block.time.get_mut(lanes.clone()),
+            self.block.value.get_mut(lanes.clone()),
+            self.block.signal.get_mut(lanes.clone()),
+            self.block.flags.get_mut(lanes),
+        ) else {
+            return;
+        };
+        time.fill(self.time);
+        let mut nan = false;
+        for (value, &bits) in value.iter_mut().zip(bits) {
+            *value = f64::from(f32::from_bits(bits));
+            nan |= value.is_nan();
+        }
+        if nan {
+            value::widen_all(bits, value);
+        }
+        signal.copy_from_slice(rows);
+        quality.copy_from_slice(flags);
+        if self.time == TIME_UNKNOWN {
+            self.block.mark_unknown_time();
+        }
+        self.block.advance(count);
     }
 }

@@ -1,0 +1,368 @@
+//! The decoder's fast path: runs of measurements that are in the order of the frame before and have only a value code.
+//!
+//! Eight measurements are decoded in two passes. The first is serial, because each code's length says where the next one
+//! is: it looks up the short codes by the next three bits and notes where each payload is, changing nothing. The second
+//! is the same work for eight lanes: extract, combine with the history, count, append to the columns.
+
+use super::code;
+use super::decoder::Decoder;
+use super::points::{CODE, Points, Shorts};
+use super::sink::Sink;
+
+/// Measurements a turn.
+pub(super) const LANES: usize = 8;
+
+/// What the first pass needs of a point: for each value of the next three bits a byte, [`Entry`].
+///
+/// [`Hot::NONE`] where the next measurement is not that of the next slot or has no row.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Hot(u64);
+
+// A byte of `Hot`, bits 0 to 5: bits of code and payload together, 0 for what is not a short value code. As a short
+// code has 1 to 3 bits and a nibble has 4, the lower three bits are those taken as bits (4 set: with a nibble) and the
+// rest are those taken as bytes. Bits 6 and 7: which earlier value, where none differs.
+const LENGTH: u64 = 0x3F;
+pub(super) const BITS: u32 = 7;
+pub(super) const NIBBLE: u32 = 4;
+pub(super) const BYTES: u32 = 0x38;
+pub(super) const KIND_SHIFT: u32 = 6;
+/// A whole word in the entry's form: 32 bits in bytes, none in bits.
+const WORD: u8 = 32;
+/// The last value again; entries below are that.
+const SAME: u8 = 1;
+pub(super) const DIFFERENT: u32 = 4;
+
+impl Hot {
+    pub(super) const NONE: Self = Self(0);
+    /// Tells a point without a short value code from [`Self::NONE`]; no entry of it has a length.
+    const LITERALS: u64 = 0x40;
+
+    pub(super) fn new(shorts: Shorts) -> Self {
+        let mut hot = Self::LITERALS;
+        for bits in 1..8_u32 {
+            let place = bits.leading_zeros() - 29;
+            let code = shorts.codes[place as usize];
+            if place < u32::from(shorts.count) && code >= code::VALUE_1 {
+                let entry = kind(code) << KIND_SHIFT | (place as u8 + 1 + code::value_bits(code));
+                hot |= u64::from(entry) << (8 * bits);
+            }
+        }
+        Self(hot)
+    }
+}
+
+/// Bits 6 and 7 of an entry.
+fn kind(code: u8) -> u8 {
+    if code < code::VALUE_XOR { code - code::VALUE_1 } else { 0 }
+}
+
+/// What the first pass found.
+pub(super) struct Found {
+    /// The 64 bits that begin with each code.
+    pub(super) windows: [u64; LANES],
+    /// The four bytes that end with each payload.
+    pub(super) payloads: [u32; LANES],
+    /// Bytes of [`Hot`].
+    pub(super) entries: [u8; LANES],
+}
+
+impl Found {
+    const NONE: Self = Self { windows: [0; LANES], payloads: [0; LANES], entries: [0; LANES] };
+}
+
+/// The state of eight points that the second pass brings up to date.
+pub(super) struct Lanes<'a> {
+    pub(super) values: [&'a mut [u32; LANES]; 3],
+    /// Those of the points through which the codes were read: one slot before.
+    pub(super) counts: &'a mut [u32; LANES],
+}
+
+/// Decodes as far as turns of the fast path go; what stops it is left to the plain path.
+#[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
+pub(super) fn run(decoder: &mut Decoder, sink: &mut impl Sink) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+        && is_x86_feature_detected!("movbe")
+    {
+        // SAFETY: the processor has what the function is compiled for.
+        unsafe { run_avx2(decoder, sink) };
+        return;
+    }
+    turns(decoder, sink, combine);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,movbe")]
+fn run_avx2(decoder: &mut Decoder, sink: &mut impl Sink) {
+    turns(decoder, sink, |found, entries, lanes| super::run_avx2::combine(found, entries, lanes));
+}
+
+#[inline(always)]
+fn turns<S: Sink>(decoder: &mut Decoder, sink: &mut S, combine: impl Fn(&Found, u64, Lanes<'_>) -> bool) {
+    let mut found = [Found::NONE, Found::NONE];
+    let [found, before] = &mut found;
+    let (mut found, mut before) = (found, before);
+    // The second pass is a turn behind: its vector loads would wait for the first one's single stores.
+    let mut waiting = 0;
+    while sink.room() >= LANES + waiting {
+        let taken = find(decoder, decoder.last + waiting, found);
+        if waiting > 0 {
+            take(decoder, sink, before, waiting, &combine);
+        }
+        (found, before) = (before, found);
+        waiting = taken;
+        if taken < LANES {
+            break;
+        }
+    }
+    if waiting > 0 {
+        take(decoder, sink, before, waiting, &combine);
+    }
+}
+
+/// Where the first pass is.
+#[derive(Clone, Copy)]
+struct Walk {
+    /// Bits read, 7 more than that: the next byte is `at >> 3`, and `!at & 7` bits are left of the open byte.
+    at: usize,
+    /// The 57 bits or more that follow.
+    window: u64,
+    /// The same, known sooner; only the first few are good.
+    ahead: u64,
+}
+
+/// First pass: how many of the next eight measurements can be taken, and where they are.
+#[inline(always)]
+fn find(decoder: &mut Decoder, last: usize, found: &mut Found) -> usize {
+    let bits = &mut decoder.bits;
+    let Some(hot) = decoder.hot.get(last..).and_then(|hot| hot.first_chunk::<LANES>()) else {
+        return 0;
+    };
+    let bytes = &bits.bytes[..];
+    let window = bits.window();
+    let mut walk = Walk { at: bits.position * 8 + 7 - bits.left as usize, window, ahead: window };
+    let mut turn = Turn { hot, bytes, end: bits.end, last, points: &mut decoder.points, found, walk };
+    let taken = 'turn: {
+        // Written out: the compiler does not unroll it.
+        if !turn.step(0) {
+            break 'turn 0;
+        }
+        if !turn.step(1) {
+            break 'turn 1;
+        }
+        if !turn.step(2) {
+            break 'turn 2;
+        }
+        if !turn.step(3) {
+            break 'turn 3;
+        }
+        if !turn.step(4) {
+            break 'turn 4;
+        }
+        if !turn.step(5) {
+            break 'turn 5;
+        }
+        if !turn.step(6) {
+            break 'turn 6;
+        }
+        if !turn.step(7) {
+            break 'turn 7;
+        }
+        LANES
+    };
+    walk = turn.walk;
+    if walk.at >> 3 > bits.end {
+        return 0;
+    }
+    bits.position = walk.at >> 3;
+    bits.left = !walk.at as u32 & 7;
+    bits.open = walk.window & !(u64::MAX >> bits.left);
+    taken
+}
+
+/// The first pass over eight measurements.
+struct Turn<'a> {
+    hot: &'a [Hot; LANES],
+    bytes: &'a [u8],
+    end: usize,
+    last: usize,
+    points: &'a mut Points,
+    found: &'a mut Found,
+    walk: Walk,
+}
+
+impl Turn<'_> {
+    /// Finds the measurement of a lane; false if it cannot be taken.
+    #[inline(always)]
+    fn step(&mut self, lane: usize) -> bool {
+        let entry = self.hot[lane].0 >> ((self.walk.ahead >> 58) & 0x38);
+        let length = entry & LENGTH;
+        let window = self.walk.window;
+        self.found.windows[lane] = window;
+        if length == 0 {
+            let Some(literal) = literal(self.points, self.last + lane, self.hot[lane], self.walk, self.bytes, self.end)
+            else {
+                return false;
+            };
+            self.found.payloads[lane] = literal.payload;
+            self.found.entries[lane] = literal.entry;
+            self.walk = literal.walk;
+            return true;
+        }
+        let at = self.walk.at + length as usize;
+        let position = at >> 3;
+        let left = !at & 7;
+        let below = u64::MAX >> left;
+        let open = (window << (length & 7)) & !below;
+        self.walk = Walk {
+            at,
+            window: open | load_be(self.bytes, position) >> left,
+            ahead: open | ((window << length) & below),
+        };
+        self.found.payloads[lane] = load_le(self.bytes, position - 4);
+        self.found.entries[lane] = entry as u8;
+        true
+    }
+}
+
+/// A value code that is not a short one, in the form of the short ones.
+struct Literal {
+    walk: Walk,
+    payload: u32,
+    entry: u8,
+}
+
+/// Reads a value code written in 5 bits; `None` where anything else stands.
+#[cold]
+#[inline(never)]
+fn literal(points: &mut Points, slot: usize, hot: Hot, walk: Walk, bytes: &[u8], end: usize) -> Option<Literal> {
+    let Walk { at, window, .. } = walk;
+    let shorts = points.shorts[slot];
+    let code = (window << shorts.count >> 59) as u8;
+    if hot == Hot::NONE || window.leading_zeros() < u32::from(shorts.count) || code < code::VALUE_1 {
+        return None;
+    }
+    let width = code::value_bits(code);
+    let nibble = width & 4;
+    let code_bits = shorts.count + 5;
+    let at = at + usize::from(code_bits + width);
+    let position = at >> 3;
+    if position > end {
+        return None;
+    }
+    let left = !at & 7;
+    let open = (window << (code_bits + nibble)) & !(u64::MAX >> left);
+    let window_after = open | load_be(bytes, position) >> left;
+    let payload = load_le(bytes, position - 4).checked_shr(32 - u32::from(width & !7)).unwrap_or(0);
+    let payload = if nibble == 0 { payload } else { payload << 4 | (window << code_bits >> 60) as u32 };
+    // Should the packet turn out to be cut within this turn, the decoder has failed and the count is of no use.
+    let count = &mut points.literals[slot][code as usize];
+    *count = count.wrapping_add(1);
+    Some(Literal {
+        walk: Walk { at, window: window_after, ahead: window_after },
+        payload,
+        entry: if code < code::VALUE_XOR { kind(code) << KIND_SHIFT | SAME } else { WORD },
+    })
+}
+
+/// Second pass: takes the first `taken` measurements found.
+#[inline(always)]
+fn take<S: Sink>(
+    decoder: &mut Decoder,
+    sink: &mut S,
+    found: &Found,
+    taken: usize,
+    combine: impl Fn(&Found, u64, Lanes<'_>) -> bool,
+) {
+    let entries = u64::from_le_bytes(found.entries) & (u64::MAX >> (64 - 8 * taken as u32));
+    let last = decoder.last;
+    let points = &mut decoder.points;
+    let [first, second, third] = &mut points.values;
+    let (Some(first), Some(second), Some(third), Some(flags), Some(rows), Some(counts)) = (
+        lanes_mut(first, last + 1),
+        lanes_mut(second, last + 1),
+        lanes_mut(third, last + 1),
+        lanes_mut(&mut points.flags, last + 1),
+        lanes_mut(&mut points.row, last + 1),
+        lanes_mut(&mut points.counts, last),
+    ) else {
+        return;
+    };
+    let adapt = combine(found, entries, Lanes { values: [first, second, third], counts });
+    sink.push_lanes(taken, rows, flags, first);
+    decoder.last = last + taken;
+    if adapt {
+        adapt_all(decoder, last);
+    }
+}
+
+/// Brings eight points up to date; true if one of them has to adapt. Lanes whose entry is 0 are left as they are.
+#[inline(always)]
+fn combine(found: &Found, entries: u64, lanes: Lanes<'_>) -> bool {
+    let entries = entries.to_le_bytes();
+    let Lanes { values: [first, second, third], counts } = lanes;
+    let mut adapt = false;
+    for lane in 0..LANES {
+        let entry = u32::from(entries[lane]);
+        let upper = (found.windows[lane] >> 32) as u32;
+        if entry != 0 {
+            counts[lane] = counts[lane].wrapping_add(COUNTS[(upper >> 29) as usize]);
+            adapt |= counts[lane] < CODE;
+        }
+        let payload = found.payloads[lane].checked_shr(32 - (entry & BYTES)).unwrap_or(0);
+        let low = upper.checked_shr(32 - (entry & BITS)).unwrap_or(0) & 15;
+        let differing = if entry & NIBBLE == 0 { payload } else { payload << 4 | low };
+        let kind = entry >> KIND_SHIFT;
+        let values = [first[lane], second[lane], third[lane]];
+        first[lane] = match kind {
+            0 => values[0] ^ differing,
+            1 => values[1],
+            2 => values[2],
+            _ => 0,
+        };
+        second[lane] = if entry < DIFFERENT { values[1] } else { values[0] };
+        third[lane] = if entry < DIFFERENT || kind == 1 { values[2] } else { values[1] };
+    }
+    adapt
+}
+
+/// What a short code adds to [`Points::counts`], by the three bits that it begins with: its place is its zeros.
+pub(super) const COUNTS: [u32; 8] = {
+    const fn short(place: u32) -> u32 {
+        (1_u32 << (8 * place)).wrapping_sub(CODE)
+    }
+    [0_u32.wrapping_sub(CODE), short(2), short(1), short(1), short(0), short(0), short(0), short(0)]
+};
+
+#[cold]
+#[inline(never)]
+fn adapt_all(decoder: &mut Decoder, last: usize) {
+    for slot in last..decoder.last {
+        if decoder.points.counts[slot] < CODE {
+            decoder.points.adapt(slot);
+            decoder.refresh(slot);
+        }
+    }
+}
+
+#[inline(always)]
+fn lanes_mut(column: &mut [u32], at: usize) -> Option<&mut [u32; LANES]> {
+    column.get_mut(at..).and_then(|lanes| lanes.first_chunk_mut())
+}
+
+#[inline(always)]
+fn load_be(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_be_bytes(word)
+}
+
+#[inline(always)]
+fn load_le(bytes: &[u8], at: usize) -> u32 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(word)
+}
