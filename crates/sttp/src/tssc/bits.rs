@@ -1,20 +1,24 @@
 use super::TsscError;
 
-/// Zero bytes in front of a packet, so that the four bytes before wherever the reader stands can be loaded.
-pub(super) const FRONT: usize = 8;
-/// Zero bytes behind a packet, so that eight bytes can be loaded wherever eight measurements may end.
+/// Zero bytes in front of the turned packet, so that eight bytes can be loaded wherever eight measurements may end.
 pub(super) const PADDING: usize = 96;
+/// Zero bytes behind it, so that the four bytes before wherever the reader stands can be loaded.
+const REAR: usize = 8;
+/// Where the eight bytes behind the packet's end begin.
+pub(super) const END: usize = PADDING - 8;
 
 /// Reads the bits and bytes that share a packet: a bit byte is opened where the reader stands when a bit is needed and
 /// none is left, bytes are taken behind it.
+///
+/// The packet is kept turned round, last byte first: its bits are written from the highest on, so the processor's
+/// little-endian load of turned bytes is the window on the bits, without a swap on the decoder's critical path.
 #[derive(Clone, Debug)]
 pub(super) struct BitReader {
-    /// [`FRONT`], the packet and [`PADDING`].
-    pub(super) bytes: Vec<u8>,
-    /// Where the packet ends.
-    pub(super) end: usize,
-    /// Where the next byte is taken; at most `end`.
-    pub(super) position: usize,
+    /// [`PADDING`], the turned packet and [`REAR`].
+    pub(super) turned: Vec<u8>,
+    len: usize,
+    /// Where the next eight bytes are: at least [`END`] and less by each byte read.
+    pub(super) place: usize,
     /// Bits left of the open bit byte, at the upper end; zeros below.
     pub(super) open: u64,
     /// How many they are, up to 7.
@@ -25,16 +29,22 @@ pub(super) struct BitReader {
 
 impl BitReader {
     pub(super) fn new() -> Self {
-        Self { bytes: vec![0; FRONT + PADDING], end: FRONT, position: FRONT, open: 0, left: 0, ended: false }
+        Self { turned: vec![0; PADDING + REAR], len: 0, place: END, open: 0, left: 0, ended: false }
     }
 
     pub(super) fn begin(&mut self, block: &[u8]) {
-        self.bytes.clear();
-        self.bytes.resize(FRONT, 0);
-        self.bytes.extend_from_slice(block);
-        self.end = self.bytes.len();
-        self.bytes.resize(self.end + PADDING, 0);
-        self.position = FRONT;
+        self.len = block.len();
+        self.place = END + self.len;
+        self.turned.resize(PADDING + self.len + REAR, 0);
+        let (chunks, rest) = block.as_chunks::<8>();
+        let (front, behind) = self.turned[PADDING..].split_at_mut(rest.len());
+        front.copy_from_slice(rest);
+        front.reverse();
+        let (words, rear) = behind.split_at_mut(chunks.len() * 8);
+        for (word, chunk) in words.as_chunks_mut::<8>().0.iter_mut().zip(chunks.iter().rev()) {
+            *word = u64::from_le_bytes(*chunk).swap_bytes().to_le_bytes();
+        }
+        rear.fill(0);
         self.open = 0;
         self.left = 0;
         self.ended = false;
@@ -46,42 +56,49 @@ impl BitReader {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.ended || (self.left == 0 && self.position == self.end)
+        self.ended || (self.left == 0 && self.place == END)
     }
 
     /// Bytes of the packet that were read.
     pub(super) fn offset(&self) -> usize {
-        self.position.min(self.end) - FRONT
+        self.len - self.remaining()
+    }
+
+    /// Bytes of the packet that were not read.
+    pub(super) fn remaining(&self) -> usize {
+        self.place - END
     }
 
     /// The next 57 bits or more, zeros behind the packet.
     pub(super) fn window(&self) -> u64 {
         let mut word = [0; 8];
-        if let Some(bytes) = self.bytes.get(self.position..self.position + 8) {
+        if let Some(bytes) = self.turned.get(self.place..self.place + 8) {
             word.copy_from_slice(bytes);
         }
-        self.open | u64::from_be_bytes(word) >> self.left
+        self.open | u64::from_le_bytes(word) >> self.left
     }
 
     /// Takes 1 to 12 bits.
     pub(super) fn take(&mut self, count: u32) -> Result<u32, TsscError> {
         let window = self.window();
         let opened = (count + 7 - self.left.min(count)) / 8;
-        self.position += opened as usize;
-        if self.position > self.end {
-            return Err(self.truncated());
-        }
+        self.advance(opened as usize)?;
         self.left = self.left.wrapping_sub(count) & 7;
         self.open = (window << count) & !(u64::MAX >> self.left);
         Ok((window >> (64 - count)) as u32)
     }
 
     fn byte(&mut self) -> Result<u8, TsscError> {
-        if self.position >= self.end {
-            return Err(self.truncated());
+        self.advance(1)?;
+        Ok(self.turned[self.place + 8])
+    }
+
+    fn advance(&mut self, bytes: usize) -> Result<(), TsscError> {
+        if bytes > self.remaining() {
+            return Err(TsscError::Truncated { offset: self.len });
         }
-        self.position += 1;
-        Ok(self.bytes[self.position - 1])
+        self.place -= bytes;
+        Ok(())
     }
 
     /// Takes a word of 4 to 32 bits: 4 bits first if the width asks for them, then bytes, low first.
@@ -105,9 +122,5 @@ impl BitReader {
             }
         }
         Ok(number | u64::from(self.byte()?) << (7 * (most - 1)))
-    }
-
-    fn truncated(&self) -> TsscError {
-        TsscError::Truncated { offset: self.end - FRONT }
     }
 }

@@ -1,6 +1,6 @@
 use measurand_columns::Block;
 
-use super::bits::{BitReader, FRONT};
+use super::bits::BitReader;
 use super::points::{FRESH, Points};
 use super::run::{self, Hot};
 use super::sink::{BlockSink, Sink};
@@ -111,7 +111,7 @@ impl Decoder {
 
     /// Bytes of this packet that were not read: behind an end code a publisher has no reason to write any.
     pub fn remaining(&self) -> usize {
-        self.bits.end - FRONT - self.bits.offset()
+        self.bits.remaining()
     }
 
     fn decode_into(&mut self, rows: &SignalRows, sink: &mut impl Sink) -> Result<Progress, TsscError> {

@@ -1,9 +1,11 @@
+#![allow(unsafe_code)]
 //! The decoder's fast path: runs of measurements that are in the order of the frame before and have only a value code.
 //!
 //! Eight measurements are decoded in two passes. The first is serial, because each code's length says where the next one
 //! is: it looks up the short codes by the next three bits and notes where each payload is, changing nothing. The second
 //! is the same work for eight lanes: extract, combine with the history, count, append to the columns.
 
+use super::bits::END;
 use super::code;
 use super::decoder::Decoder;
 use super::points::{CODE, Points, Shorts};
@@ -60,7 +62,7 @@ fn kind(code: u8) -> u8 {
 pub(super) struct Found {
     /// The 64 bits that begin with each code.
     pub(super) windows: [u64; LANES],
-    /// The four bytes that end with each payload.
+    /// The four bytes that end with each payload, turned.
     pub(super) payloads: [u32; LANES],
     /// Bytes of [`Hot`].
     pub(super) entries: [u8; LANES],
@@ -77,6 +79,11 @@ pub(super) struct Lanes<'a> {
     pub(super) counts: &'a mut [u32; LANES],
 }
 
+/// [`widen`], for a processor.
+pub(super) trait Widen: Fn(&[u32; LANES], &mut [f64; LANES]) -> bool {}
+
+impl<F: Fn(&[u32; LANES], &mut [f64; LANES]) -> bool> Widen for F {}
+
 /// Decodes as far as turns of the fast path go; what stops it is left to the plain path.
 #[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
 pub(super) fn run(decoder: &mut Decoder, sink: &mut impl Sink) {
@@ -91,26 +98,37 @@ pub(super) fn run(decoder: &mut Decoder, sink: &mut impl Sink) {
         unsafe { run_avx2(decoder, sink) };
         return;
     }
-    turns(decoder, sink, combine);
+    turns(decoder, sink, combine, widen);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,movbe")]
 fn run_avx2(decoder: &mut Decoder, sink: &mut impl Sink) {
-    turns(decoder, sink, |found, entries, lanes| super::run_avx2::combine(found, entries, lanes));
+    turns(
+        decoder,
+        sink,
+        |found, entries, lanes| super::run_avx2::combine(found, entries, lanes),
+        |bits, values| super::run_avx2::widen(bits, values),
+    );
 }
 
 #[inline(always)]
-fn turns<S: Sink>(decoder: &mut Decoder, sink: &mut S, combine: impl Fn(&Found, u64, Lanes<'_>) -> bool) {
+fn turns<S: Sink>(
+    decoder: &mut Decoder,
+    sink: &mut S,
+    combine: impl Fn(&Found, u64, Lanes<'_>) -> bool,
+    widen: impl Widen,
+) {
     let mut found = [Found::NONE, Found::NONE];
     let [found, before] = &mut found;
     let (mut found, mut before) = (found, before);
     // The second pass is a turn behind: its vector loads would wait for the first one's single stores.
     let mut waiting = 0;
+    let mut walk = Walk::new(decoder.bits.place * 8 + decoder.bits.left as usize, decoder.bits.window());
     while sink.room() >= LANES + waiting {
-        let taken = find(decoder, decoder.last + waiting, found);
+        let taken = find(decoder, decoder.last + waiting, &mut walk, found);
         if waiting > 0 {
-            take(decoder, sink, before, waiting, &combine);
+            take(decoder, sink, before, waiting, &combine, &widen);
         }
         (found, before) = (before, found);
         waiting = taken;
@@ -119,32 +137,46 @@ fn turns<S: Sink>(decoder: &mut Decoder, sink: &mut S, combine: impl Fn(&Found, 
         }
     }
     if waiting > 0 {
-        take(decoder, sink, before, waiting, &combine);
+        take(decoder, sink, before, waiting, &combine, &widen);
     }
+    let bits = &mut decoder.bits;
+    bits.place = walk.at >> 3;
+    bits.left = walk.at as u32 & 7;
+    bits.open = walk.window & !(u64::MAX >> bits.left);
 }
 
 /// Where the first pass is.
 #[derive(Clone, Copy)]
 struct Walk {
-    /// Bits read, 7 more than that: the next byte is `at >> 3`, and `!at & 7` bits are left of the open byte.
+    /// Bits to go: the next eight bytes are at `at >> 3` of the turned packet, `at & 7` bits are left of the open byte.
     at: usize,
     /// The 57 bits or more that follow.
     window: u64,
-    /// The same, known sooner; only the first few are good.
-    ahead: u64,
+    /// The next three bits times 8 in the lower six, known sooner than `window`; above them anything.
+    index: u64,
+    /// Bits left of the open byte, negative and times 8, in the lower six; above them anything.
+    left: u64,
 }
+
+impl Walk {
+    fn new(at: usize, window: u64) -> Self {
+        Self { at, window, index: (window >> 58) & 0x38, left: (at as u64).wrapping_neg() << 3 }
+    }
+}
+
+/// Which of the next three bits come from the open byte, in the form of [`Walk::index`], by [`Walk::left`].
+const OPEN: u64 = u64::from_le_bytes([0, 0x38, 0x38, 0x38, 0x38, 0x38, 0x30, 0x20]);
+/// The others.
+const BEHIND: u64 = OPEN ^ u64::from_le_bytes([0x38; 8]);
 
 /// First pass: how many of the next eight measurements can be taken, and where they are.
 #[inline(always)]
-fn find(decoder: &mut Decoder, last: usize, found: &mut Found) -> usize {
-    let bits = &mut decoder.bits;
+fn find(decoder: &mut Decoder, last: usize, walk: &mut Walk, found: &mut Found) -> usize {
     let Some(hot) = decoder.hot.get(last..).and_then(|hot| hot.first_chunk::<LANES>()) else {
         return 0;
     };
-    let bytes = &bits.bytes[..];
-    let window = bits.window();
-    let mut walk = Walk { at: bits.position * 8 + 7 - bits.left as usize, window, ahead: window };
-    let mut turn = Turn { hot, bytes, end: bits.end, last, points: &mut decoder.points, found, walk };
+    let bytes = &decoder.bits.turned[..];
+    let mut turn = Turn { hot, bytes, last, points: &mut decoder.points, found, walk: *walk };
     let taken = 'turn: {
         // Written out: the compiler does not unroll it.
         if !turn.step(0) {
@@ -173,13 +205,10 @@ fn find(decoder: &mut Decoder, last: usize, found: &mut Found) -> usize {
         }
         LANES
     };
-    walk = turn.walk;
-    if walk.at >> 3 > bits.end {
+    if turn.walk.at >> 3 < END {
         return 0;
     }
-    bits.position = walk.at >> 3;
-    bits.left = !walk.at as u32 & 7;
-    bits.open = walk.window & !(u64::MAX >> bits.left);
+    *walk = turn.walk;
     taken
 }
 
@@ -187,7 +216,6 @@ fn find(decoder: &mut Decoder, last: usize, found: &mut Found) -> usize {
 struct Turn<'a> {
     hot: &'a [Hot; LANES],
     bytes: &'a [u8],
-    end: usize,
     last: usize,
     points: &'a mut Points,
     found: &'a mut Found,
@@ -198,13 +226,12 @@ impl Turn<'_> {
     /// Finds the measurement of a lane; false if it cannot be taken.
     #[inline(always)]
     fn step(&mut self, lane: usize) -> bool {
-        let entry = self.hot[lane].0 >> ((self.walk.ahead >> 58) & 0x38);
+        let entry = self.hot[lane].0 >> (self.walk.index & 63);
         let length = entry & LENGTH;
         let window = self.walk.window;
         self.found.windows[lane] = window;
         if length == 0 {
-            let Some(literal) = literal(self.points, self.last + lane, self.hot[lane], self.walk, self.bytes, self.end)
-            else {
+            let Some(literal) = literal(self.points, self.last + lane, self.hot[lane], self.walk, self.bytes) else {
                 return false;
             };
             self.found.payloads[lane] = literal.payload;
@@ -212,17 +239,17 @@ impl Turn<'_> {
             self.walk = literal.walk;
             return true;
         }
-        let at = self.walk.at + length as usize;
-        let position = at >> 3;
-        let left = !at & 7;
-        let below = u64::MAX >> left;
-        let open = (window << (length & 7)) & !below;
-        self.walk = Walk {
-            at,
-            window: open | load_be(self.bytes, position) >> left,
-            ahead: open | ((window << length) & below),
-        };
-        self.found.payloads[lane] = load_le(self.bytes, position - 4);
+        let at = self.walk.at - length as usize;
+        let left = self.walk.left.wrapping_add(entry << 3);
+        // What follows as bits, and what follows behind the bytes.
+        let bits = window << (length & 7);
+        let behind = window << length;
+        let index =
+            (bits.rotate_right(58) & (OPEN >> (left & 63))) | (behind.rotate_right(58) & (BEHIND >> (left & 63)));
+        let place = at >> 3;
+        let open = bits & !(u64::MAX >> (at & 7));
+        self.walk = Walk { at, window: open | load(self.bytes, place) >> (at & 7), index, left };
+        self.found.payloads[lane] = payload(self.bytes, place);
         self.found.entries[lane] = entry as u8;
         true
     }
@@ -238,7 +265,7 @@ struct Literal {
 /// Reads a value code written in 5 bits; `None` where anything else stands.
 #[cold]
 #[inline(never)]
-fn literal(points: &mut Points, slot: usize, hot: Hot, walk: Walk, bytes: &[u8], end: usize) -> Option<Literal> {
+fn literal(points: &mut Points, slot: usize, hot: Hot, walk: Walk, bytes: &[u8]) -> Option<Literal> {
     let Walk { at, window, .. } = walk;
     let shorts = points.shorts[slot];
     let code = (window << shorts.count >> 59) as u8;
@@ -248,22 +275,22 @@ fn literal(points: &mut Points, slot: usize, hot: Hot, walk: Walk, bytes: &[u8],
     let width = code::value_bits(code);
     let nibble = width & 4;
     let code_bits = shorts.count + 5;
-    let at = at + usize::from(code_bits + width);
-    let position = at >> 3;
-    if position > end {
+    let at = at - usize::from(code_bits + width);
+    let place = at >> 3;
+    if place < END {
         return None;
     }
-    let left = !at & 7;
+    let left = at & 7;
     let open = (window << (code_bits + nibble)) & !(u64::MAX >> left);
-    let window_after = open | load_be(bytes, position) >> left;
-    let payload = load_le(bytes, position - 4).checked_shr(32 - u32::from(width & !7)).unwrap_or(0);
+    let window_after = open | load(bytes, place) >> left;
+    let payload = payload(bytes, place).swap_bytes().checked_shr(32 - u32::from(width & !7)).unwrap_or(0);
     let payload = if nibble == 0 { payload } else { payload << 4 | (window << code_bits >> 60) as u32 };
     // Should the packet turn out to be cut within this turn, the decoder has failed and the count is of no use.
     let count = &mut points.literals[slot][code as usize];
     *count = count.wrapping_add(1);
     Some(Literal {
-        walk: Walk { at, window: window_after, ahead: window_after },
-        payload,
+        walk: Walk::new(at, window_after),
+        payload: payload.swap_bytes(),
         entry: if code < code::VALUE_XOR { kind(code) << KIND_SHIFT | SAME } else { WORD },
     })
 }
@@ -276,6 +303,7 @@ fn take<S: Sink>(
     found: &Found,
     taken: usize,
     combine: impl Fn(&Found, u64, Lanes<'_>) -> bool,
+    widen: impl Widen,
 ) {
     let entries = u64::from_le_bytes(found.entries) & (u64::MAX >> (64 - 8 * taken as u32));
     let last = decoder.last;
@@ -292,7 +320,7 @@ fn take<S: Sink>(
         return;
     };
     let adapt = combine(found, entries, Lanes { values: [first, second, third], counts });
-    sink.push_lanes(taken, rows, flags, first);
+    sink.push_lanes(taken, rows, flags, first, widen);
     decoder.last = last + taken;
     if adapt {
         adapt_all(decoder, last);
@@ -312,7 +340,7 @@ fn combine(found: &Found, entries: u64, lanes: Lanes<'_>) -> bool {
             counts[lane] = counts[lane].wrapping_add(COUNTS[(upper >> 29) as usize]);
             adapt |= counts[lane] < CODE;
         }
-        let payload = found.payloads[lane].checked_shr(32 - (entry & BYTES)).unwrap_or(0);
+        let payload = found.payloads[lane].swap_bytes().checked_shr(32 - (entry & BYTES)).unwrap_or(0);
         let low = upper.checked_shr(32 - (entry & BITS)).unwrap_or(0) & 15;
         let differing = if entry & NIBBLE == 0 { payload } else { payload << 4 | low };
         let kind = entry >> KIND_SHIFT;
@@ -327,6 +355,17 @@ fn combine(found: &Found, entries: u64, lanes: Lanes<'_>) -> bool {
         third[lane] = if entry < DIFFERENT || kind == 1 { values[2] } else { values[1] };
     }
     adapt
+}
+
+/// Writes eight float32 words as doubles; true if a NaN is among them, whose double is then to be written again.
+#[inline(always)]
+fn widen(bits: &[u32; LANES], values: &mut [f64; LANES]) -> bool {
+    let mut nan = false;
+    for lane in 0..LANES {
+        values[lane] = f64::from(f32::from_bits(bits[lane]));
+        nan |= values[lane].is_nan();
+    }
+    nan
 }
 
 /// What a short code adds to [`Points::counts`], by the three bits that it begins with: its place is its zeros.
@@ -354,15 +393,14 @@ fn lanes_mut(column: &mut [u32], at: usize) -> Option<&mut [u32; LANES]> {
 }
 
 #[inline(always)]
-fn load_be(bytes: &[u8], at: usize) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[at..at + 8]);
-    u64::from_be_bytes(word)
+fn load(bytes: &[u8], place: usize) -> u64 {
+    debug_assert!(place + 8 <= bytes.len());
+    u64::from_le_bytes(unsafe { bytes.as_ptr().add(place).cast::<[u8; 8]>().read() })
 }
 
+/// The four bytes in front of the eight that [`load`] loads.
 #[inline(always)]
-fn load_le(bytes: &[u8], at: usize) -> u32 {
-    let mut word = [0; 4];
-    word.copy_from_slice(&bytes[at..at + 4]);
-    u32::from_le_bytes(word)
+fn payload(bytes: &[u8], place: usize) -> u32 {
+    debug_assert!(place + 12 <= bytes.len());
+    u32::from_le_bytes(unsafe { bytes.as_ptr().add(place + 8).cast::<[u8; 4]>().read() })
 }

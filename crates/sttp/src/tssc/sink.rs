@@ -1,6 +1,6 @@
 use measurand_columns::{Block, TIME_UNKNOWN, ticks};
 
-use super::run::LANES;
+use super::run::{LANES, Widen};
 use crate::value;
 
 /// Where decoded measurements go.
@@ -15,7 +15,14 @@ pub(super) trait Sink {
     fn push(&mut self, row: u32, flags: u32, bits: u32);
 
     /// Appends the first `count` of eight rows; the caller has seen room for eight.
-    fn push_lanes(&mut self, count: usize, rows: &[u32; LANES], flags: &[u32; LANES], bits: &[u32; LANES]);
+    fn push_lanes(
+        &mut self,
+        count: usize,
+        rows: &[u32; LANES],
+        flags: &[u32; LANES],
+        bits: &[u32; LANES],
+        widen: impl Widen,
+    );
 }
 
 /// Appends to a block of the measurement table.
@@ -53,7 +60,14 @@ impl Sink for BlockSink<'_, '_> {
     }
 
     #[inline(always)]
-    fn push_lanes(&mut self, count: usize, rows: &[u32; LANES], flags: &[u32; LANES], bits: &[u32; LANES]) {
+    fn push_lanes(
+        &mut self,
+        count: usize,
+        rows: &[u32; LANES],
+        flags: &[u32; LANES],
+        bits: &[u32; LANES],
+        widen: impl Widen,
+    ) {
         let at = self.block.len();
         if !self.exact || self.block.wants_raw_time() {
             for row in at..at + count {
@@ -70,12 +84,10 @@ impl Sink for BlockSink<'_, '_> {
             return;
         };
         time.fill(self.time);
-        let mut nan = false;
-        for (value, &bits) in value.iter_mut().zip(bits) {
-            *value = f64::from(f32::from_bits(bits));
-            nan |= value.is_nan();
-        }
-        if nan {
+        let Some(value) = value.first_chunk_mut() else {
+            return;
+        };
+        if widen(bits, value) {
             value::widen_all(bits, value);
         }
         signal.copy_from_slice(rows);
