@@ -5,12 +5,15 @@
 
 mod bits;
 mod code;
+mod decode_run;
+#[cfg(target_arch = "x86_64")]
+mod decode_run_avx2;
 mod decoder;
+mod encode_run;
+#[cfg(target_arch = "x86_64")]
+mod encode_run_avx2;
 mod encoder;
 mod points;
-mod run;
-#[cfg(target_arch = "x86_64")]
-mod run_avx2;
 mod sequence;
 mod sink;
 mod times;

@@ -34,6 +34,12 @@ pub(crate) fn narrow(value: f64) -> u32 {
     if value.is_nan() { narrow_nan(value) } else { (value as f32).to_bits() }
 }
 
+/// [`narrow`] of eight values that a NaN is among.
+#[cold]
+pub(crate) fn narrow_all(values: &[f64; 8]) -> [u32; 8] {
+    values.map(narrow)
+}
+
 #[cold]
 pub(crate) fn narrow_nan(value: f64) -> u32 {
     let bits = value.to_bits();

@@ -1,8 +1,8 @@
 use measurand_columns::Block;
 
 use super::bits::BitReader;
+use super::decode_run::{self, Hot};
 use super::points::{FRESH, Points};
-use super::run::{self, Hot};
 use super::sink::{BlockSink, Sink};
 use super::times::Times;
 use super::{TsscError, code};
@@ -50,7 +50,7 @@ pub struct Decoder {
     pub(super) skipped: u64,
     /// [`SignalRows::stamp`] of the rows in `points`.
     rows_stamp: u64,
-    /// What [`super::run`] needs of each point in one word; see [`super::run::Hot`].
+    /// What [`super::decode_run`] needs of each point in one word; see [`super::decode_run::Hot`].
     pub(super) hot: Vec<Hot>,
     failed: Option<TsscError>,
     options: DecoderOptions,
@@ -128,7 +128,7 @@ impl Decoder {
         }
         sink.set_time(self.times.now as u64);
         loop {
-            run::run(self, sink);
+            decode_run::run(self, sink);
             if self.bits.is_done() {
                 return Ok(Progress::Done);
             }
@@ -236,7 +236,7 @@ impl Decoder {
         Ok(code)
     }
 
-    /// Brings what [`run::run`] needs of a point up to date.
+    /// Brings what [`decode_run::run`] needs of a point up to date.
     pub(super) fn refresh(&mut self, slot: usize) {
         let plain = self.points.is_followed(slot) && self.points.row[slot + 1] != NO_ROW;
         self.hot[slot] = if plain { Hot::new(self.points.shorts[slot]) } else { Hot::NONE };

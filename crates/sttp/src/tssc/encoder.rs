@@ -1,6 +1,6 @@
-use super::code;
 use super::points::{FRESH, Points};
 use super::times::Times;
+use super::{code, encode_run};
 use crate::signal_rows::{NO_ROW, SignalIndexes};
 use crate::{MeasurementRows, value};
 
@@ -26,6 +26,10 @@ pub struct Encoder {
     pub(super) bits: BitWriter,
     /// Slot of the last measurement, through which the next codes are written.
     pub(super) last: usize,
+    /// The time of [`Self::times`] in ns, if a time in ns has these ticks.
+    pub(super) time: Option<i64>,
+    /// By slot: the row of the next slot if that is expected next, else [`NO_ROW`].
+    pub(super) follow: Vec<u32>,
     /// [`SignalIndexes::stamp`] of the indexes that `points` were made from.
     indexes_stamp: u64,
 }
@@ -38,6 +42,8 @@ impl Encoder {
             times: Times::new(),
             bits: BitWriter::new(),
             last: FRESH,
+            time: None,
+            follow: Vec::new(),
             indexes_stamp: 0,
         }
     }
@@ -45,6 +51,8 @@ impl Encoder {
     /// Forgets all state: the next block needs sequence number 0. Memory is kept.
     pub fn reset(&mut self) {
         self.points.clear();
+        self.follow.fill(NO_ROW);
+        self.time = None;
         self.times = Times::new();
         self.last = FRESH;
     }
@@ -58,15 +66,23 @@ impl Encoder {
         if self.indexes_stamp != indexes.stamp() {
             // What a point knows of its row is not true any more; it is learned again.
             self.points.set_rows(|_| None);
+            self.follow.fill(NO_ROW);
             self.indexes_stamp = indexes.stamp();
         }
         self.bits.begin();
-        while encoded.rows < len && self.bits.len() + RESERVE <= BLOCK_BYTES {
+        loop {
+            let run = encode_run::run(self, rows, encoded.rows);
+            encoded.rows += run;
+            encoded.measurements += run;
             let at = encoded.rows;
+            if at == len || self.bits.len() + RESERVE > BLOCK_BYTES {
+                break;
+            }
             encoded.rows += 1;
             let row = rows.signal[at];
             if let Some(index) = indexes.index(row) {
                 self.measurement(index, row, rows.ticks(at), rows.flags[at], value::narrow(rows.value[at]));
+                self.time = if rows.raw_time.is_empty() { Some(rows.time[at]) } else { None };
                 encoded.measurements += 1;
             }
         }
@@ -76,11 +92,11 @@ impl Encoder {
 
     /// Writes one measurement code by code.
     fn measurement(&mut self, id: u32, row: u32, ticks: u64, flags: u32, bits: u32) {
-        let slot = self.points.slot(id).unwrap_or_else(|| self.points.insert(id, NO_ROW));
-        self.points.row[slot] = row;
+        let slot = self.slot(id, row);
         let next = self.points.next[self.last];
         if next != id {
             self.points.next[self.last] = id;
+            self.refresh(self.last);
             let differing = next ^ id;
             let place = code::ID_BITS.iter().position(|&bits| u64::from(differing) >> bits == 0).unwrap_or(6);
             self.code(code::ID + place as u8);
@@ -116,6 +132,31 @@ impl Encoder {
         }
         self.points.rotate(slot, code, bits);
         self.last = slot;
+    }
+
+    /// The slot of an id, made if it is new.
+    fn slot(&mut self, id: u32, row: u32) -> usize {
+        if self.points.is_followed(self.last)
+            && self.points.row[self.last + 1] == row
+            && self.points.id[self.last + 1] == id
+        {
+            return self.last + 1;
+        }
+        let slot = self.points.slot(id).unwrap_or_else(|| self.points.insert(id, NO_ROW));
+        if self.follow.len() < self.points.capacity() {
+            self.follow.resize(self.points.capacity(), NO_ROW);
+        }
+        if self.points.row[slot] != row {
+            self.points.row[slot] = row;
+            self.refresh(slot - 1);
+        }
+        slot
+    }
+
+    /// Brings what [`encode_run::run`] expects behind a slot up to date.
+    fn refresh(&mut self, slot: usize) {
+        let followed = self.points.is_followed(slot);
+        self.follow[slot] = if followed { self.points.row[slot + 1] } else { NO_ROW };
     }
 
     fn time(&mut self, ticks: i64) {

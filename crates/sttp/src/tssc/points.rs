@@ -11,6 +11,7 @@ pub(super) const FRESH: usize = 0;
 
 /// The up to three codes that a point writes in 1, 2 or 3 bits instead of 5.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(C)]
 pub(super) struct Shorts {
     /// The codes, shortest first; [`Self::NONE`] where there is none.
     pub(super) codes: [u8; 3],
@@ -23,6 +24,11 @@ impl Shorts {
     pub(super) const NONE: u8 = 0xFF;
     /// Those of a new point.
     const FIRST: Self = Self { codes: [code::VALUE_1, code::VALUE_2, code::VALUE_3], count: 3 };
+
+    /// The codes from the lowest byte on, and how many there are in the highest.
+    pub(super) fn word(self) -> u32 {
+        u32::from_le_bytes([self.codes[0], self.codes[1], self.codes[2], self.count])
+    }
 
     /// The place of a code among them.
     pub(super) fn place(self, code: u8) -> Option<usize> {

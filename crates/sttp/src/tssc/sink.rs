@@ -1,6 +1,6 @@
 use measurand_columns::{Block, TIME_UNKNOWN, ticks};
 
-use super::run::{LANES, Widen};
+use super::decode_run::{LANES, Widen};
 use crate::value;
 
 /// Where decoded measurements go.

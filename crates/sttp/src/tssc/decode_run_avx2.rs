@@ -1,4 +1,4 @@
-//! The second pass of [`super::run`] in vectors of eight 32-bit lanes.
+//! The second pass of [`super::decode_run`] in vectors of eight 32-bit lanes.
 
 use core::arch::x86_64::{
     __m128, __m256, __m256i, _CMP_UNORD_Q, _mm_cvtsi64_si128, _mm_set_epi64x, _mm256_add_epi32, _mm256_and_si256,
@@ -9,9 +9,9 @@ use core::arch::x86_64::{
     _mm256_srlv_epi32, _mm256_sub_epi32, _mm256_xor_si256,
 };
 
-use super::run::{BITS, BYTES, COUNTS, DIFFERENT, Found, KIND_SHIFT, Lanes, NIBBLE};
+use super::decode_run::{BITS, BYTES, COUNTS, DIFFERENT, Found, KIND_SHIFT, Lanes, NIBBLE};
 
-/// [`super::run`]'s `combine`.
+/// [`super::decode_run`]'s `combine`.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn combine(found: &Found, entries: u64, lanes: Lanes<'_>) -> bool {
@@ -53,7 +53,7 @@ pub(super) fn combine(found: &Found, entries: u64, lanes: Lanes<'_>) -> bool {
     _mm256_movemask_epi8(adapt) != 0
 }
 
-/// [`super::run`]'s `widen`.
+/// [`super::decode_run`]'s `widen`.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn widen(bits: &[u32; 8], values: &mut [f64; 8]) -> bool {

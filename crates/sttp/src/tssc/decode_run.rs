@@ -107,8 +107,8 @@ fn run_avx2(decoder: &mut Decoder, sink: &mut impl Sink) {
     turns(
         decoder,
         sink,
-        |found, entries, lanes| super::run_avx2::combine(found, entries, lanes),
-        |bits, values| super::run_avx2::widen(bits, values),
+        |found, entries, lanes| super::decode_run_avx2::combine(found, entries, lanes),
+        |bits, values| super::decode_run_avx2::widen(bits, values),
     );
 }
 
