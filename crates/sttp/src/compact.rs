@@ -2,6 +2,8 @@
 
 mod decode;
 mod encode;
+#[cfg(target_arch = "x86_64")]
+mod run_avx2;
 
 pub use decode::{Body, Decoded, body, decode};
 pub use encode::encode;

@@ -23,6 +23,8 @@ mod encoder;
 pub mod filter;
 mod frame;
 pub mod gzip;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod measurement_rows;
 pub mod metadata;
 mod operational_modes;

@@ -67,7 +67,6 @@ impl SignalRows {
     }
 
     /// How many indexes from 0 on are their own row, if every other is unknown.
-    #[cfg(test)]
     pub(crate) fn identity_len(&self) -> Option<u32> {
         (self.dense.is_empty() && self.sparse.is_empty()).then_some(self.identity)
     }
@@ -106,6 +105,8 @@ impl FromIterator<(i32, u32)> for SignalRows {
 #[derive(Clone, Debug)]
 pub struct SignalIndexes {
     stamp: u64,
+    /// Every row has the index of its own number.
+    identity: bool,
     indexes: Vec<i32>,
 }
 
@@ -115,7 +116,7 @@ pub(crate) const NO_INDEX: i32 = -1;
 impl SignalIndexes {
     /// An empty map: no row has an index.
     pub fn new() -> Self {
-        Self { stamp: next_stamp(), indexes: Vec::new() }
+        Self { stamp: next_stamp(), identity: true, indexes: Vec::new() }
     }
 
     /// The map of `count` rows from 0 on, each to the index of its own number.
@@ -123,14 +124,16 @@ impl SignalIndexes {
         (0..count).map(|row| (row, row as i32)).collect()
     }
 
-    /// Maps `row` to `index`, in place of an earlier index; false (and nothing mapped) if the index is negative.
+    /// Maps `row` to `index`, in place of an earlier index; false (and nothing mapped) if the index is negative or the
+    /// row is 2^32 - 1.
     ///
     /// Memory grows with the largest row, which is the caller's own numbering and small.
     pub fn insert(&mut self, row: u32, index: i32) -> bool {
-        if index < 0 {
+        if index < 0 || row == NO_ROW {
             return false;
         }
         let at = row as usize;
+        self.identity &= index as u32 == row && at <= self.indexes.len();
         if self.indexes.len() <= at {
             self.indexes.resize(at + 1, NO_INDEX);
         }
@@ -143,6 +146,11 @@ impl SignalIndexes {
     #[inline]
     pub fn index(&self, row: u32) -> Option<u32> {
         self.indexes.get(row as usize).and_then(|&index| u32::try_from(index).ok())
+    }
+
+    /// How many rows from 0 on have the index of their own number, if no other row has one.
+    pub(crate) fn identity_len(&self) -> Option<u32> {
+        self.identity.then_some(self.indexes.len() as u32)
     }
 
     /// A number that no other content has: what was looked up under it still holds.

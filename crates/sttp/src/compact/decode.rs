@@ -57,7 +57,23 @@ pub fn decode(
     block: &mut Block<'_>,
 ) -> Result<Decoded, CompactError> {
     let mut decoded = Decoded::default();
+    // After a record that the run below has to leave, the next try is worth its cost only some records later.
+    let mut plain = 0;
     while decoded.records < count && block.room() > 0 {
+        if plain == 0 {
+            let taken = decode_run(
+                records.get(decoded.bytes..).unwrap_or_default(),
+                count - decoded.records,
+                form,
+                rows,
+                block,
+            );
+            decoded.bytes += taken * RECORD_BYTES;
+            decoded.records += taken as u32;
+            plain = 8;
+            continue;
+        }
+        plain -= 1;
         let truncated = CompactError::Truncated { offset: decoded.bytes, missing: count - decoded.records };
         let rest = records.get(decoded.bytes..).unwrap_or_default();
         let Some((&[cflags, i0, i1, i2, i3, v0, v1, v2, v3], tail)) = rest.split_first_chunk::<HEAD_BYTES>() else {
@@ -93,4 +109,17 @@ pub fn decode(
         block.push(time, value::widen(bits), row, state_flags::from_compact(cflags));
     }
     Ok(decoded)
+}
+
+/// Decodes eight records at a time as long as they have full ticks that the time column holds, and says how many; what
+/// stops it is left to the caller.
+#[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
+fn decode_run(records: &[u8], count: u32, form: &TimeForm, rows: &SignalRows, block: &mut Block<'_>) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if form.include_time && is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { super::run_avx2::decode(records, count, rows, block) };
+    }
+    let _ = (records, count, form, rows, block);
+    0
 }

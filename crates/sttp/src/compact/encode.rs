@@ -20,7 +20,20 @@ pub fn encode(
     let base = form.base_times[usize::from(time_index)];
     let index_flag = if time_index { COMPACT_TIME_INDEX } else { 0 };
     let mut encoded = Encoded::default();
+    // After a row that the run below has to leave, the next try is worth its cost only some rows later.
+    let mut plain = 0;
     while encoded.rows < len {
+        if plain == 0 {
+            plain = 8;
+            if base == 0 && form.include_time && rows.raw_time.is_empty() {
+                let left = room - (packet.len() - start).min(room);
+                let taken = encode_run(&rows.from(encoded.rows), indexes, index_flag, left, packet);
+                encoded.rows += taken;
+                encoded.measurements += taken;
+                continue;
+            }
+        }
+        plain -= 1;
         let at = encoded.rows;
         let Some(index) = indexes.index(rows.signal[at]) else {
             encoded.rows += 1;
@@ -62,4 +75,23 @@ fn offset(ticks: u64, base: u64, milliseconds: bool) -> Option<u32> {
     let (offset, limit) =
         if milliseconds { (offset / MILLISECOND, u64::from(u16::MAX)) } else { (offset, u64::from(u32::MAX)) };
     (offset < limit).then_some(offset as u32)
+}
+
+/// Encodes eight rows at a time as long as they have no raw time, one time and no flags, and says how many; what stops it is left to
+/// the caller.
+#[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
+fn encode_run(
+    rows: &MeasurementRows<'_>,
+    indexes: &SignalIndexes,
+    flags: u8,
+    room: usize,
+    packet: &mut Vec<u8>,
+) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { super::run_avx2::encode(rows, indexes, flags, room, packet) };
+    }
+    let _ = (rows, indexes, flags, room, packet);
+    0
 }

@@ -188,6 +188,40 @@ proptest! {
     }
 
     #[test]
+    fn runs_of_one_time_come_back(
+        rows in proptest::collection::vec((0..30_u64, any::<u32>(), prop_oneof![9 => Just(0_u32), 1 => any::<u32>()]), 1..12),
+        signals in 1..60_u32, raw: bool, sparse: bool, capacity in 1..100_u32,
+    ) {
+        let index = |signal: u32| if sparse { signal * 70_001 } else { signal };
+        let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for &(step, bits, flags) in &rows {
+            for signal in 0..signals {
+                let ticks = NOW + step | if raw && step == 7 { ticks::LEAP_SECOND } else { 0 };
+                columns.0.push(ticks::to_ns(ticks).0);
+                columns.1.push(ticks);
+                columns.2.push(value::widen(bits.wrapping_add(signal)));
+                columns.3.push(signal);
+                columns.4.push(flags);
+            }
+        }
+        let (time, raw_time, values, signal, flags) = &columns;
+        let rows = MeasurementRows { time, raw_time: if raw { raw_time } else { &[] }, value: values, signal, flags };
+        let indexes: SignalIndexes = (0..signals).map(|signal| (signal, index(signal) as i32)).collect();
+        let known: SignalRows = (0..signals).map(|signal| (index(signal) as i32, signal)).collect();
+        let mut packet = Vec::new();
+        let encoded = encode(&rows, &indexes, &TimeForm::FULL, false, usize::MAX, &mut packet);
+        prop_assert_eq!(encoded, Encoded { rows: rows.len(), measurements: rows.len() });
+        let found = Body { count: rows.len() as u32, records: &packet, countless: false };
+        let (decoded, sum, whole) = decode_all(found, &TimeForm::FULL, &known, capacity);
+        prop_assert!(whole && sum.bytes == packet.len());
+        let expected: Vec<Row> = (0..rows.len()).map(|at| {
+            let flags = state_flags::from_compact(state_flags::to_compact(flags[at]));
+            (signal[at], Some(raw_time[at]), flags, value::narrow(values[at]))
+        }).collect();
+        prop_assert_eq!(decoded, expected);
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), capacity in 1..40_u32, include_time: bool, milliseconds: bool) {
         let form = TimeForm { include_time, milliseconds, base_times: [0, u64::MAX] };
         for tolerant in [false, true] {

@@ -108,7 +108,7 @@ fn run_avx2(decoder: &mut Decoder, sink: &mut impl Sink) {
         decoder,
         sink,
         |found, entries, lanes| super::decode_run_avx2::combine(found, entries, lanes),
-        |bits, values| super::decode_run_avx2::widen(bits, values),
+        |bits, values| crate::lanes::widen_avx2(bits, values),
     );
 }
 

@@ -1,12 +1,11 @@
 //! The second pass of [`super::decode_run`] in vectors of eight 32-bit lanes.
 
 use core::arch::x86_64::{
-    __m128, __m256, __m256i, _CMP_UNORD_Q, _mm_cvtsi64_si128, _mm_set_epi64x, _mm256_add_epi32, _mm256_and_si256,
-    _mm256_andnot_si256, _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps,
-    _mm256_cmpeq_epi32, _mm256_cmpgt_epi32, _mm256_cvtepu8_epi32, _mm256_cvtps_pd, _mm256_movemask_epi8,
-    _mm256_movemask_ps, _mm256_or_si256, _mm256_permute4x64_epi64, _mm256_permutevar8x32_epi32, _mm256_set1_epi32,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_sllv_epi32, _mm256_srli_epi32,
-    _mm256_srlv_epi32, _mm256_sub_epi32, _mm256_xor_si256,
+    __m256i, _mm_cvtsi64_si128, _mm_set_epi64x, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256,
+    _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmpeq_epi32, _mm256_cmpgt_epi32,
+    _mm256_cvtepu8_epi32, _mm256_movemask_epi8, _mm256_or_si256, _mm256_permute4x64_epi64, _mm256_permutevar8x32_epi32,
+    _mm256_set1_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_ps, _mm256_sllv_epi32,
+    _mm256_srli_epi32, _mm256_srlv_epi32, _mm256_sub_epi32, _mm256_xor_si256,
 };
 
 use super::decode_run::{BITS, BYTES, COUNTS, DIFFERENT, Found, KIND_SHIFT, Lanes, NIBBLE};
@@ -51,16 +50,6 @@ pub(super) fn combine(found: &Found, entries: u64, lanes: Lanes<'_>) -> bool {
     *second = bytemuck::cast(select(is_same, v2, v1));
     *third = bytemuck::cast(select(_mm256_or_si256(is_same, is_second), v3, v2));
     _mm256_movemask_epi8(adapt) != 0
-}
-
-/// [`super::decode_run`]'s `widen`.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(super) fn widen(bits: &[u32; 8], values: &mut [f64; 8]) -> bool {
-    let [low, high] = bytemuck::cast::<[u32; 8], [__m128; 2]>(*bits);
-    *values = bytemuck::cast([_mm256_cvtps_pd(low), _mm256_cvtps_pd(high)]);
-    let bits = bytemuck::cast::<[u32; 8], __m256>(*bits);
-    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(bits, bits)) != 0
 }
 
 const KIND_SHIFT_I: i32 = KIND_SHIFT as i32;

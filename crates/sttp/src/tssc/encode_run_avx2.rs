@@ -6,14 +6,14 @@ use super::code;
 use super::encode_run::{Chosen, LANES, Lanes, Summary};
 use super::points::{CODE, Shorts};
 use crate::signal_rows::NO_ROW;
-use crate::value;
+use crate::{lanes, value};
 
 /// [`super::encode_run`]'s `choose`.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn choose(lanes: Lanes<'_>, chosen: &mut Chosen) -> Summary {
+pub(super) fn choose(row: Lanes<'_>, chosen: &mut Chosen) -> Summary {
     let all = |word: u32| _mm256_set1_epi32(word as i32);
-    let Lanes { value, signal, flags, follow, flags_now, values: [newest, second, third], shorts, counts } = lanes;
+    let Lanes { value, signal, flags, follow, flags_now, values: [newest, second, third], shorts, counts } = row;
     let follow = bytemuck::cast(*follow);
     let expected = _mm256_andnot_si256(
         _mm256_cmpeq_epi32(follow, all(NO_ROW)),
@@ -25,12 +25,11 @@ pub(super) fn choose(lanes: Lanes<'_>, chosen: &mut Chosen) -> Summary {
     let taken = (!mask(expected)).trailing_zeros().min(8);
     let live = _mm256_cmpgt_epi32(all(taken), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 
-    let [low, high] = bytemuck::cast::<[f64; 8], [__m256d; 2]>(*value);
-    let mut bits = _mm256_castps_si256(_mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low)));
-    let nan = _mm256_or_pd(_mm256_cmp_pd::<_CMP_UNORD_Q>(low, low), _mm256_cmp_pd::<_CMP_UNORD_Q>(high, high));
-    if _mm256_movemask_pd(nan) != 0 {
-        bits = bytemuck::cast(value::narrow_all(value));
+    let (mut bits, nan) = lanes::narrow_avx2(value);
+    if nan {
+        bits = value::narrow_all(value);
     }
+    let bits = bytemuck::cast(bits);
 
     let [v1, v2, v3] = [bytemuck::cast(*newest), bytemuck::cast(*second), bytemuck::cast(*third)];
     let differing = _mm256_xor_si256(v1, bits);
