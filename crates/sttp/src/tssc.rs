@@ -61,5 +61,17 @@ pub enum TsscError {
     },
 }
 
+/// Which code runs the fast path; all give the same.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(not(test), allow(dead_code, reason = "tests compare the paths"))]
+enum Path {
+    /// What the processor has.
+    Best,
+    /// Eight lanes without a processor's own instructions.
+    Portable,
+    /// None: measurement by measurement.
+    Plain,
+}
+
 #[cfg(test)]
 mod tests;

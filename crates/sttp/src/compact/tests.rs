@@ -196,7 +196,7 @@ proptest! {
         let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for &(step, bits, flags) in &rows {
             for signal in 0..signals {
-                let ticks = NOW + step | if raw && step == 7 { ticks::LEAP_SECOND } else { 0 };
+                let ticks = (NOW + step) | if raw && step == 7 { ticks::LEAP_SECOND } else { 0 };
                 columns.0.push(ticks::to_ns(ticks).0);
                 columns.1.push(ticks);
                 columns.2.push(value::widen(bits.wrapping_add(signal)));

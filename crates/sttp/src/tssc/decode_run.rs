@@ -1,10 +1,16 @@
-#![allow(unsafe_code)]
 //! The decoder's fast path: runs of measurements that are in the order of the frame before and have only a value code.
 //!
 //! Eight measurements are decoded in two passes. The first is serial, because each code's length says where the next one
 //! is: it looks up the short codes by the next three bits and notes where each payload is, changing nothing. The second
 //! is the same work for eight lanes: extract, combine with the history, count, append to the columns.
 
+#![allow(
+    unsafe_code,
+    reason = "bounds checks lie on the serial chain, and a function compiled for a processor is called"
+)]
+#![allow(clippy::inline_always, reason = "what a function is compiled for reaches only what is inlined into it")]
+
+use super::Path;
 use super::bits::END;
 use super::code;
 use super::decoder::Decoder;
@@ -36,11 +42,15 @@ pub(super) const DIFFERENT: u32 = 4;
 
 impl Hot {
     pub(super) const NONE: Self = Self(0);
-    /// Tells a point without a short value code from [`Self::NONE`]; no entry of it has a length.
-    const LITERALS: u64 = 0x40;
+    /// Tells a point without any short code from [`Self::NONE`]; the entry has no length.
+    const LITERALS: u64 = 0x40 << 8;
 
     pub(super) fn new(shorts: Shorts) -> Self {
-        let mut hot = Self::LITERALS;
+        // Three zero bits are never a short code, so the entry's upper bits can say how many short codes there are.
+        let mut hot = u64::from(shorts.count) << KIND_SHIFT;
+        if shorts.count == 0 {
+            return Self(Self::LITERALS);
+        }
         for bits in 1..8_u32 {
             let place = bits.leading_zeros() - 29;
             let code = shorts.codes[place as usize];
@@ -85,10 +95,13 @@ pub(super) trait Widen: Fn(&[u32; LANES], &mut [f64; LANES]) -> bool {}
 impl<F: Fn(&[u32; LANES], &mut [f64; LANES]) -> bool> Widen for F {}
 
 /// Decodes as far as turns of the fast path go; what stops it is left to the plain path.
-#[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
 pub(super) fn run(decoder: &mut Decoder, sink: &mut impl Sink) {
+    if decoder.path == Path::Plain {
+        return;
+    }
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2")
+    if decoder.path == Path::Best
+        && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2")
         && is_x86_feature_detected!("lzcnt")
@@ -267,14 +280,15 @@ struct Literal {
 #[inline(never)]
 fn literal(points: &mut Points, slot: usize, hot: Hot, walk: Walk, bytes: &[u8]) -> Option<Literal> {
     let Walk { at, window, .. } = walk;
-    let shorts = points.shorts[slot];
-    let code = (window << shorts.count >> 59) as u8;
-    if hot == Hot::NONE || window.leading_zeros() < u32::from(shorts.count) || code < code::VALUE_1 {
+    let shorts = (hot.0 >> KIND_SHIFT) as u8 & 3;
+    let code = (window << shorts >> 59) as u8;
+    if hot == Hot::NONE || window.leading_zeros() < u32::from(shorts) || code < code::VALUE_1 {
         return None;
     }
-    let width = code::value_bits(code);
+    // No branches from here on: which code it is cannot be predicted.
+    let width = 4 * code.saturating_sub(code::VALUE_XOR - 1);
     let nibble = width & 4;
-    let code_bits = shorts.count + 5;
+    let code_bits = shorts + 5;
     let at = at - usize::from(code_bits + width);
     let place = at >> 3;
     if place < END {
@@ -283,15 +297,16 @@ fn literal(points: &mut Points, slot: usize, hot: Hot, walk: Walk, bytes: &[u8])
     let left = at & 7;
     let open = (window << (code_bits + nibble)) & !(u64::MAX >> left);
     let window_after = open | load(bytes, place) >> left;
-    let payload = payload(bytes, place).swap_bytes().checked_shr(32 - u32::from(width & !7)).unwrap_or(0);
-    let payload = if nibble == 0 { payload } else { payload << 4 | (window << code_bits >> 60) as u32 };
+    let payload = (u64::from(payload(bytes, place).swap_bytes()) >> (32 - (width & 0x38))) as u32;
+    let low = (window << code_bits >> 60) as u32 & (u32::from(nibble >> 2) * 15);
+    let payload = payload << nibble | low;
+    let earlier = kind(code) << KIND_SHIFT | SAME;
     // Should the packet turn out to be cut within this turn, the decoder has failed and the count is of no use.
-    let count = &mut points.literals[slot][code as usize];
-    *count = count.wrapping_add(1);
+    points.tally(slot, code);
     Some(Literal {
         walk: Walk::new(at, window_after),
         payload: payload.swap_bytes(),
-        entry: if code < code::VALUE_XOR { kind(code) << KIND_SHIFT | SAME } else { WORD },
+        entry: core::hint::select_unpredictable(code < code::VALUE_XOR, earlier, WORD),
     })
 }
 
@@ -392,15 +407,19 @@ fn lanes_mut(column: &mut [u32], at: usize) -> Option<&mut [u32; LANES]> {
     column.get_mut(at..).and_then(|lanes| lanes.first_chunk_mut())
 }
 
+/// The eight bytes at a place of the turned packet.
 #[inline(always)]
 fn load(bytes: &[u8], place: usize) -> u64 {
     debug_assert!(place + 8 <= bytes.len());
+    // SAFETY: a turn begins at `END` (88) or behind it, and eight measurements take eight times 63 bits at most, so no
+    // place is below 24. None is above `END` + the packet's length, and `PADDING` is `END` + 8.
     u64::from_le_bytes(unsafe { bytes.as_ptr().add(place).cast::<[u8; 8]>().read() })
 }
 
-/// The four bytes in front of the eight that [`load`] loads.
+/// The four bytes behind the eight that [`load`] loads, which the reader has just taken.
 #[inline(always)]
 fn payload(bytes: &[u8], place: usize) -> u32 {
     debug_assert!(place + 12 <= bytes.len());
+    // SAFETY: as for `load`; behind the turned packet are `REAR` bytes more.
     u32::from_le_bytes(unsafe { bytes.as_ptr().add(place + 8).cast::<[u8; 4]>().read() })
 }

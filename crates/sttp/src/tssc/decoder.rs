@@ -5,7 +5,7 @@ use super::decode_run::{self, Hot};
 use super::points::{FRESH, Points};
 use super::sink::{BlockSink, Sink};
 use super::times::Times;
-use super::{TsscError, code};
+use super::{Path, TsscError, code};
 use crate::signal_rows::{NO_ROW, SignalRows};
 
 /// Limits of a decoder's memory.
@@ -52,6 +52,7 @@ pub struct Decoder {
     rows_stamp: u64,
     /// What [`super::decode_run`] needs of each point in one word; see [`super::decode_run::Hot`].
     pub(super) hot: Vec<Hot>,
+    pub(super) path: Path,
     failed: Option<TsscError>,
     options: DecoderOptions,
 }
@@ -67,6 +68,7 @@ impl Decoder {
             skipped: 0,
             rows_stamp: 0,
             hot: Vec::new(),
+            path: Path::Best,
             failed: None,
             options,
         }

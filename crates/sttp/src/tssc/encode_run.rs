@@ -4,8 +4,13 @@
 //! Eight rows are encoded in two passes: the codes of all lanes are chosen at once, then their bits and bytes are
 //! written one after the other.
 
-#![allow(unsafe_code)]
+#![allow(
+    unsafe_code,
+    reason = "two stores a measurement without bounds checks, and a function compiled for a processor"
+)]
+#![allow(clippy::inline_always, reason = "what a function is compiled for reaches only what is inlined into it")]
 
+use super::Path;
 use super::code;
 use super::encoder::{BLOCK_BYTES, BitWriter, Encoder, RESERVE};
 use super::points::{CODE, Points, Shorts};
@@ -59,8 +64,12 @@ pub(super) struct Summary {
 /// Encodes rows from `first` on as far as turns of the fast path go, and says how many. What stops it is left to the
 /// plain path.
 pub(super) fn run(encoder: &mut Encoder, rows: &MeasurementRows<'_>, first: usize) -> usize {
+    if encoder.path == Path::Plain {
+        return 0;
+    }
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2")
+    if encoder.path == Path::Best
+        && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2")
         && is_x86_feature_detected!("lzcnt")
@@ -78,6 +87,7 @@ fn run_avx2(encoder: &mut Encoder, rows: &MeasurementRows<'_>, first: usize) -> 
     turns(encoder, rows, first, |lanes, chosen| super::encode_run_avx2::choose(lanes, chosen))
 }
 
+#[allow(clippy::needless_bitwise_bool, reason = "eight comparisons at once")]
 #[inline(always)]
 fn turns(
     encoder: &mut Encoder,
@@ -189,14 +199,13 @@ fn choose(lanes: Lanes<'_>, chosen: &mut Chosen) -> Summary {
             second[lane] = newest[lane];
             newest[lane] = bits;
         }
-        let (word, width, count) = match shorts[lane].place(code) {
-            Some(place) => (1, place as u32 + 1, (1 << (8 * place)) - i64::from(CODE)),
-            None => {
-                summary.literals |= 1 << lane;
-                (u32::from(code), u32::from(shorts[lane].count) + 5, -i64::from(CODE))
-            }
+        let (word, width, count) = if let Some(place) = shorts[lane].place(code) {
+            (1, place as u32 + 1, 1 << (8 * place))
+        } else {
+            summary.literals |= 1 << lane;
+            (u32::from(code), u32::from(shorts[lane].count) + 5, 0)
         };
-        counts[lane] = counts[lane].wrapping_add(count as u32);
+        counts[lane] = counts[lane].wrapping_add(count).wrapping_sub(CODE);
         summary.adapt |= counts[lane] < CODE;
         let nibble = u32::from(code::value_bits(code)) & 4;
         chosen.codes[lane] = u32::from(code);
@@ -213,7 +222,7 @@ fn settle(points: &mut Points, last: usize, summary: &Summary, chosen: &Chosen) 
     let mut literals = summary.literals;
     while literals != 0 {
         let lane = literals.trailing_zeros() as usize;
-        points.literals[last + lane][chosen.codes[lane] as usize & 31] += 1;
+        points.tally(last + lane, chosen.codes[lane] as u8);
         literals &= literals - 1;
     }
     if summary.adapt {
@@ -259,7 +268,7 @@ impl<'a> Writer<'a> {
         store(self.bytes, self.slot, (upper >> 24) as u8, self.position, word);
         let before = self.position + more as usize;
         let after = before + bytes as usize;
-        let full = pending % 8 == 0;
+        let full = pending.is_multiple_of(8);
         self.slot = if full {
             after
         } else if more > 0 {
@@ -285,6 +294,8 @@ fn lanes_mut(column: &mut [u32], at: usize) -> Option<&mut [u32; LANES]> {
 #[inline(always)]
 fn store(bytes: &mut [u8], slot: usize, open: u8, position: usize, word: u64) {
     debug_assert!(slot < bytes.len() && position + 8 <= bytes.len());
+    // SAFETY: `bytes` has `BLOCK_BYTES` + 64, a turn begins only with `TURN_BYTES` + `RESERVE` of `BLOCK_BYTES` left, a
+    // row writes 7 bytes at most, and `slot` is below `position`.
     unsafe {
         *bytes.as_mut_ptr().add(slot) = open;
         bytes.as_mut_ptr().add(position).cast::<[u8; 8]>().write(word.to_le_bytes());

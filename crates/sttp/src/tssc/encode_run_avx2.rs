@@ -1,6 +1,11 @@
 //! The first pass of [`super::encode_run`] in vectors of eight 32-bit lanes.
 
-use core::arch::x86_64::*;
+use core::arch::x86_64::{
+    __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_castps_si256, _mm256_castsi256_ps,
+    _mm256_cmpeq_epi32, _mm256_cmpgt_epi32, _mm256_cvtepi32_ps, _mm256_movemask_epi8, _mm256_movemask_ps,
+    _mm256_or_si256, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_si256, _mm256_slli_epi32, _mm256_sllv_epi32,
+    _mm256_srli_epi32, _mm256_srlv_epi32, _mm256_sub_epi32, _mm256_xor_si256,
+};
 
 use super::code;
 use super::encode_run::{Chosen, LANES, Lanes, Summary};

@@ -1,6 +1,6 @@
 use super::points::{FRESH, Points};
 use super::times::Times;
-use super::{code, encode_run};
+use super::{Path, code, encode_run};
 use crate::signal_rows::{NO_ROW, SignalIndexes};
 use crate::{MeasurementRows, value};
 
@@ -30,6 +30,7 @@ pub struct Encoder {
     pub(super) time: Option<i64>,
     /// By slot: the row of the next slot if that is expected next, else [`NO_ROW`].
     pub(super) follow: Vec<u32>,
+    pub(super) path: Path,
     /// [`SignalIndexes::stamp`] of the indexes that `points` were made from.
     indexes_stamp: u64,
 }
@@ -44,6 +45,7 @@ impl Encoder {
             last: FRESH,
             time: None,
             follow: Vec::new(),
+            path: Path::Best,
             indexes_stamp: 0,
         }
     }

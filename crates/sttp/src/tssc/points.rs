@@ -62,7 +62,7 @@ pub(super) struct Points {
     /// Codes until the next adaption in the upper byte; below it how often each short code came.
     pub(super) counts: Vec<u32>,
     /// How often each code came written in 5 bits.
-    pub(super) literals: Vec<[u8; 32]>,
+    literals: Vec<[u8; 32]>,
     /// Adaptions behind this point, up to 2.
     phase: Vec<u8>,
     /// Row of the signal table, [`NO_ROW`] if the id has none.
@@ -145,9 +145,17 @@ impl Points {
 
     /// Counts a code written in 5 bits; true when the point has to adapt.
     pub(super) fn count_literal(&mut self, slot: usize, code: u8) -> bool {
-        self.literals[slot][code as usize & 31] += 1;
+        self.tally(slot, code);
         self.counts[slot] = self.counts[slot].wrapping_sub(CODE);
         self.counts[slot] < CODE
+    }
+
+    /// Counts a code written in 5 bits; the countdown is the caller's.
+    #[inline]
+    pub(super) fn tally(&mut self, slot: usize, code: u8) {
+        let count = &mut self.literals[slot][code as usize & 31];
+        // A packet that is cut may count more than its codes; the decoder has failed then.
+        *count = count.wrapping_add(1);
     }
 
     /// Chooses the short codes anew from what was counted since the last time: after 6 codes, after 21 more, then
@@ -157,7 +165,8 @@ impl Points {
         let shorts = &mut self.shorts[slot];
         for (place, &code) in shorts.codes.iter().enumerate() {
             if code != Shorts::NONE {
-                stats[code as usize & 31] += (self.counts[slot] >> (8 * place)) as u8;
+                let count = &mut stats[code as usize & 31];
+                *count = count.wrapping_add((self.counts[slot] >> (8 * place)) as u8);
             }
         }
         *shorts = best_shorts(&stats);

@@ -59,6 +59,7 @@ impl Sink for BlockSink<'_, '_> {
         self.block.push(self.time, value::widen(bits), row, flags);
     }
 
+    #[allow(clippy::inline_always, reason = "it has to be compiled for the processor with its caller")]
     #[inline(always)]
     fn push_lanes(
         &mut self,
