@@ -149,16 +149,16 @@ fn encode_tssc(data: &Data, indexes: &SignalIndexes, mut each: impl FnMut(&[u8])
 
 fn decode_tssc(packets: &[Vec<u8>], rows: &SignalRows, ring: &mut Ring) -> usize {
     let mut decoder = tssc::Decoder::new(tssc::DecoderOptions::default());
-    let mut decoded = 0;
+    let mut rows_out = 0;
     let mut block = ring.block();
     for packet in packets {
         decoder.begin(packet).expect("the packet is short enough");
         while decoder.decode(rows, &mut block).expect("the packet is well formed") == tssc::Progress::Full {
-            decoded += block.len();
+            rows_out += block.len();
             block = ring.block();
         }
     }
-    decoded + block.len()
+    rows_out + block.len()
 }
 
 fn encode_compact(data: &Data, indexes: &SignalIndexes, mut each: impl FnMut(&[u8], u32)) {
