@@ -15,23 +15,31 @@ import { Ticks } from './ticks.js'
  * ```
  */
 export class MeasurementReader {
-  readonly #batches: AsyncIterator<MeasurementBatch, undefined>
+  readonly #open: () => AsyncIterator<MeasurementBatch, undefined>
+  readonly #previous: MeasurementReader | undefined
+  #batches: AsyncIterator<MeasurementBatch, undefined> | undefined
   #batch: MeasurementBatch | undefined
   #row = 0
   #isEnding = false
   #isOver = false
   #waiting: Promise<IteratorResult<MeasurementBatch, undefined>> | undefined
 
-  constructor(batches: AsyncIterator<MeasurementBatch, undefined>) {
-    this.#batches = batches
+  /**
+   * @param open begins to take batches
+   * @param previous the reader of the connection before, which has to let go of the batches first
+   */
+  constructor(open: () => AsyncIterator<MeasurementBatch, undefined>, previous?: MeasurementReader) {
+    this.#open = open
+    this.#previous = previous
   }
 
   /** Gives the next measurement and true; nothing and false when the connection is over and all it brought was read. */
   async nextMeasurement(): Promise<[Measurement, true] | [undefined, false]> {
-    while (!this.#isOver) {
+    for (;;) {
       const batch = this.#batch
       if (batch !== undefined && this.#row < batch.length) return [measurementAt(batch, this.#row++), true]
       this.#batch = undefined
+      if (this.#isOver) return [undefined, false]
       const result = await this.#next()
       if (result.done === true) this.#isOver = true
       else {
@@ -39,7 +47,6 @@ export class MeasurementReader {
         this.#row = 0
       }
     }
-    return [undefined, false]
   }
 
   /** The connection is over: what it brought can still be read. */
@@ -48,7 +55,21 @@ export class MeasurementReader {
     if (this.#waiting !== undefined) void this.#leave()
   }
 
+  /** Takes no more batches; the rows of the one that is being read are kept. */
+  async release(): Promise<void> {
+    this.#isEnding = true
+    if (this.#waiting !== undefined) await this.#leave()
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#batch = this.#batch?.copy()
+    await this.#batches?.return?.()
+  }
+
   async #next(): Promise<IteratorResult<MeasurementBatch, undefined>> {
+    if (this.#batches === undefined) {
+      await this.#previous?.release()
+      this.#batches = this.#open()
+    }
     this.#waiting = this.#batches.next()
     if (this.#isEnding) void this.#leave()
     try {
@@ -62,7 +83,7 @@ export class MeasurementReader {
   async #leave(): Promise<void> {
     const waiting = this.#waiting
     await new Promise((resolve) => setImmediate(resolve))
-    if (this.#waiting === waiting) await this.#batches.return?.()
+    if (this.#waiting === waiting) await this.#batches?.return?.()
   }
 }
 

@@ -170,7 +170,7 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
 
   /** Reads measurement by measurement what this connection brings. */
   readMeasurements(): MeasurementReader {
-    this.#reader = new MeasurementReader(this[Symbol.asyncIterator]())
+    this.#reader = new MeasurementReader(() => this[Symbol.asyncIterator](), this.#reader)
     if (!this.#isEstablished) this.#reader.end()
     return this.#reader
   }
@@ -249,7 +249,6 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
     if (!this.#isEstablished) return
     this.#isEstablished = false
     this.#reader?.end()
-    this.#reader = undefined
     this.connectionTerminated()
   }
 
