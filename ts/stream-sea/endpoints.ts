@@ -33,6 +33,7 @@ type Fields = Record<string, unknown>
 /** The HTTP side of the server. */
 export class Endpoints {
   readonly #server: StreamSeaServer
+  readonly #last = new WeakMap<object, { readonly authorization: string; readonly client: Client }>()
 
   constructor(server: StreamSeaServer) {
     this.#server = server
@@ -71,9 +72,7 @@ export class Endpoints {
     if (method !== 'POST' || !url.startsWith('/api/v1/streams/') || !url.endsWith('/publish')) return false
     if (headers['idempotency-key'] !== undefined) return false
     const name = url.slice(16, -8)
-    const [id, secret] = credentials(headers.authorization) ?? []
-    if (id === undefined || secret === undefined || !isName(name)) return false
-    const client = this.#server.directory.recognise(id, secret)
+    const client = isName(name) ? this.#recognised(request) : undefined
     const encoded = headers['content-encoding']
     if (client === undefined || !client.rights.has('publish') || (encoded !== undefined && body.length > SYNC_INFLATE))
       return false
@@ -84,6 +83,19 @@ export class Endpoints {
       this.#refuse(response, error)
     }
     return true
+  }
+
+  /** The client of a connection that says what it said before, or of credentials that were right before. */
+  #recognised({ socket, headers: { authorization } }: IncomingMessage): Client | undefined {
+    const { directory } = this.#server
+    const last = this.#last.get(socket)
+    if (last !== undefined && last.authorization === authorization && directory.client(last.client.id) === last.client) {
+      return last.client
+    }
+    const [id, secret] = credentials(authorization) ?? []
+    const client = id === undefined || secret === undefined ? undefined : directory.recognise(id, secret)
+    if (client !== undefined) this.#last.set(socket, { authorization: authorization as string, client })
+    return client
   }
 
   #publish(

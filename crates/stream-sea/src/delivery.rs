@@ -68,6 +68,55 @@ impl<'a> Delivery<'a> {
     }
 }
 
+/// Where the payloads of one subscription begin: messages of it are the same up to there.
+///
+/// Reading by it gives what [`Delivery::read`] gives, without reading again what is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Prefix {
+    bytes: Vec<u8>,
+    id: u32,
+}
+
+impl Prefix {
+    /// Remembers the head of a message, where everything behind its payload is of the delivery alone.
+    pub(crate) fn learn(&mut self, message: &[u8], delivery: &Delivery<'_>) {
+        let at = delivery.payload.as_ptr() as usize - message.as_ptr() as usize;
+        let Some((head, rest)) = message.split_at_checked(at) else { return };
+        if head.ends_with(b"\"payload\":") && Self::tail(rest).is_some() {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(head);
+            self.id = delivery.id;
+        }
+    }
+
+    /// A message with the same head; `None` says nothing.
+    pub(crate) fn read<'a>(&self, message: &'a [u8]) -> Option<Delivery<'a>> {
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let rest = message.strip_prefix(self.bytes.as_slice())?;
+        Self::tail(rest).map(|delivery| Delivery { id: self.id, ..delivery })
+    }
+
+    /// A payload and what the server says of the message behind it.
+    fn tail(rest: &[u8]) -> Option<Delivery<'_>> {
+        let mut cursor = Cursor::new(std::str::from_utf8(rest).ok()?);
+        let payload = cursor.value().ok()?;
+        let mut delivery = Delivery { id: 0, payload, offset: None, time: None, redelivered: 0 };
+        while let Some(key) = cursor.next_member().ok()? {
+            let value = number(cursor.number().ok()?)?;
+            match key {
+                b"offset" => delivery.offset = Some(value),
+                b"time" => delivery.time = Some(value),
+                b"redelivered" => delivery.redelivered = u32::try_from(value).ok()?,
+                _ => return None,
+            }
+        }
+        cursor.end().ok()?;
+        Some(delivery)
+    }
+}
+
 fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -94,6 +143,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_known_head_changes_nothing(message in r#"(\{"id":2,"action":"subscription","payload":)?[0-9{}"a,:]{0,12}(,"(offset|time|x)":[0-9]{1,3})?\}"#) {
+            let first = br#"{"id":2,"action":"subscription","payload":1}"#;
+            let mut prefix = Prefix::default();
+            prefix.learn(first, &Delivery::read(first).unwrap().unwrap());
+            if let Some(delivery) = prefix.read(message.as_bytes()) {
+                prop_assert_eq!(Delivery::read(message.as_bytes()), Ok(Some(delivery)));
+            }
+        }
+
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = Delivery::read(&bytes);

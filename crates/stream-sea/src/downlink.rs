@@ -1,3 +1,4 @@
+use crate::delivery::Prefix;
 use crate::{Delivery, DeliveryError, EventBlock};
 
 /// How a call of [`Downlink::decode`] ended.
@@ -73,6 +74,7 @@ pub enum DownlinkError {
 #[derive(Debug)]
 pub struct Downlink {
     limit: usize,
+    prefix: Prefix,
     /// The frame that the last chunk did not finish.
     partial: Vec<u8>,
     /// A message in fragments: its kind and what came of it.
@@ -98,7 +100,15 @@ enum Taken {
 impl Downlink {
     /// A reader that takes messages of `limit` bytes at most.
     pub fn new(limit: usize) -> Self {
-        Self { limit, partial: Vec::new(), fragments: None, control: None, error: None, lost: false }
+        Self {
+            limit,
+            prefix: Prefix::default(),
+            partial: Vec::new(),
+            fragments: None,
+            control: None,
+            error: None,
+            lost: false,
+        }
     }
 
     /// The message that ended the last call with [`Status::Control`].
@@ -252,9 +262,14 @@ impl Downlink {
     }
 
     fn whole(&mut self, opcode: Opcode, payload: &[u8], block: &mut EventBlock<'_>) -> Result<Taken, DownlinkError> {
-        if opcode == Opcode::Text
-            && let Some(delivery) = Delivery::read(payload)?
-        {
+        let delivery = match opcode {
+            Opcode::Text => match self.prefix.read(payload) {
+                Some(delivery) => Some(delivery),
+                None => Delivery::read(payload)?.inspect(|delivery| self.prefix.learn(payload, delivery)),
+            },
+            _ => None,
+        };
+        if let Some(delivery) = delivery {
             return Ok(if block.push(&delivery) { Taken::Delivered } else { Taken::Full });
         }
         self.control = Some(Control { opcode, payload: payload.to_vec() });

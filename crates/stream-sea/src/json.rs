@@ -117,6 +117,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Reads on in an object, behind a value: `Some` key where a member follows, `None` where the object has ended.
+    pub fn next_member(&mut self) -> Result<Option<&'a [u8]>> {
+        if self.take(b'}') {
+            return Ok(None);
+        }
+        self.expect(b',')?;
+        let key = self.string()?;
+        self.expect(b':')?;
+        Ok(Some(key))
+    }
+
     /// Reads an array: `item` is called for each item and has to read it.
     pub fn array<E: From<JsonError>>(
         &mut self,
@@ -140,6 +151,8 @@ impl<'a> Cursor<'a> {
         self.expect(b'"')?;
         let from = self.at;
         loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            self.at += rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
             match self.byte() {
                 Some(b'"') => {
                     let text = self.text.get(from..self.at).ok_or(JsonError::End)?;
@@ -162,7 +175,6 @@ impl<'a> Cursor<'a> {
                         _ => return Err(self.wrong()),
                     }
                 }
-                Some(byte) if byte >= 0x20 => self.at += 1,
                 _ => return Err(self.wrong()),
             }
         }
@@ -196,9 +208,8 @@ impl<'a> Cursor<'a> {
 
     fn digits(&mut self) -> Result<()> {
         let from = self.at;
-        while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
+        let rest = self.text.get(from..).unwrap_or_default();
+        self.at += rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
         if self.at == from { Err(self.wrong()) } else { Ok(()) }
     }
 

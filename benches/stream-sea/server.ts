@@ -1,0 +1,73 @@
+// Servers of the benches, each in a process of its own: `measurand DIR [PRELOADED]`, `http`, `ws`.
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { WebSocketServer } from 'ws'
+import { StreamSeaServer } from '../../ts/stream-sea/index.js'
+import { textFrame } from '../../ts/stream-sea/server-frame.js'
+import { message, SECRET, STREAM } from './messages.js'
+
+process.on("SIGINT", () => process.exit(0))
+const [kind, directory = '', preloaded = '0'] = process.argv.slice(2)
+
+if (kind === 'measurand') {
+  const server = await StreamSeaServer.open({ data: directory })
+  await server.addClient('main', 'bench', { secret: SECRET })
+  const fields = [
+    { name: 'temperature', type: 'float' },
+    { name: 'n', type: 'integer' },
+  ] as const
+  await server.define('main', { name: STREAM, version: 1, fields })
+  const stream = server.publishable('main', STREAM)
+  if (stream === undefined) throw new Error('no stream')
+  for (let from = 0; from < Number(preloaded); from += 1000) {
+    const texts = Array.from({ length: 1000 }, (_, index) => message(from + index))
+    await new Promise<void>((resolve, reject) => {
+      const body = Buffer.from(`{"payload":[${texts.join(',')}]}`)
+      const told = server.publish(stream, body, undefined, (error) => (error ? reject(error) : resolve()))
+      if (told !== undefined) reject(told)
+    })
+  }
+  const [, port] = await server.listen(0)
+  process.stdout.write(`port ${port}\n`)
+  // A line is a number of messages to publish in batches of 1,000, as fast as they become durable.
+  process.stdin.on('data', async (line) => {
+    for (let from = 0; from < Number(line); from += 1000) {
+      const texts = Array.from({ length: 1000 }, (_, index) => message(from + index))
+      const body = Buffer.from(`{"payload":[${texts.join(',')}]}`)
+      await new Promise<void>((resolve) => server.publish(stream, body, undefined, () => resolve()))
+    }
+  })
+} else if (kind === 'http') {
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      Buffer.concat(parts)
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': 16 })
+      response.end('{"success":true}')
+    })
+  })
+  server.listen(0, '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
+} else {
+  // Ready frames, many a write: the fastest that a server for the package `ws` can be.
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
+  server.on('connection', (_, request) => {
+    const socket = request.socket as Socket
+    const count = Number(new URL(request.url ?? '', 'ws://x').searchParams.get('count'))
+    let sent = 0
+    const more = (): void => {
+      while (sent < count) {
+        const frames = Array.from({ length: 1000 }, (_, index) =>
+          textFrame(`{"id":2,"action":"subscription","streamName":"${STREAM}","payload":${message(sent + index)}}`),
+        )
+        sent += 1000
+        if (!socket.write(Buffer.concat(frames))) {
+          socket.once('drain', more)
+          return
+        }
+      }
+    }
+    more()
+  })
+  server.on('listening', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
+}
