@@ -6,7 +6,7 @@ import { StreamSeaServer } from '../../ts/stream-sea/index.js'
 import { textFrame } from '../../ts/stream-sea/server-frame.js'
 import { message, SECRET, STREAM } from './messages.js'
 
-process.on("SIGINT", () => process.exit(0))
+process.on('SIGINT', () => process.exit(0))
 const [kind, directory = '', preloaded = '0'] = process.argv.slice(2)
 
 if (kind === 'measurand') {

@@ -16,7 +16,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   decode: () => import('./decode.js'),
   constellation: () => import('./constellation.js'),
   demo: () => import('./demo.js'),
+  publish: () => import('./publish.js'),
   serve: () => import('./serve.js'),
+  'stream-sea': () => import('./stream-sea.js'),
   view: () => import('./view.js'),
 }
 

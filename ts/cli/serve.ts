@@ -24,6 +24,7 @@ export interface ServeModule {
 /** Systems that are served: a system adds its line. */
 const SYSTEMS: Readonly<Record<string, () => Promise<ServeModule>>> = {
   cdtp: () => import('../cdtp/serve.js'),
+  'stream-sea': () => import('../stream-sea/serve.js'),
   sttp: () => import('../sttp/serve.js'),
   tia: () => import('../tia/serve.js'),
 }

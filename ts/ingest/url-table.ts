@@ -17,6 +17,7 @@ export interface SourceModule {
 const SYSTEMS: Readonly<Record<string, () => Promise<SourceModule>>> = {
   cdtp: () => import('../cdtp/source.js'),
   file: () => import('./file-source.js'),
+  streamsea: () => import('../stream-sea/source.js'),
   sttp: () => import('../sttp/source.js'),
   tia: () => import('../tia/source.js'),
 }

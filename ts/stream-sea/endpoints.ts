@@ -89,7 +89,11 @@ export class Endpoints {
   #recognised({ socket, headers: { authorization } }: IncomingMessage): Client | undefined {
     const { directory } = this.#server
     const last = this.#last.get(socket)
-    if (last !== undefined && last.authorization === authorization && directory.client(last.client.id) === last.client) {
+    if (
+      last !== undefined &&
+      last.authorization === authorization &&
+      directory.client(last.client.id) === last.client
+    ) {
       return last.client
     }
     const [id, secret] = credentials(authorization) ?? []

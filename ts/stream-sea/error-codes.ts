@@ -30,6 +30,7 @@ export const streamSeaError = defineErrors('stream-sea', {
     'usage',
     'A name of a stream, client, jail or group is empty, too long or has characters other than A-Z a-z 0-9 _ . -.',
   ],
+  ERR_STREAMSEA_OPTION_INVALID: ['usage', 'An option has a value that it cannot have; the text names it.'],
   ERR_STREAMSEA_PAYLOAD_INVALID: [
     'protocol',
     'The server refused a payload that does not match the schema of its stream; `errors` says where.',

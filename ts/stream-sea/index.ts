@@ -28,6 +28,7 @@ export {
   rotateClientJwtPublicKey,
   rotateClientSecret,
 } from './requests.js'
+export type { Retention } from './retention.js'
 export {
   compareVersions,
   defineSchema,
@@ -38,5 +39,4 @@ export {
   type SchemaVersion,
 } from './schema.js'
 export { StreamSeaServer, type StreamSeaServerOptions } from './server.js'
-export type { Retention } from './stream.js'
 export { type SubscribeOptions, Subscription } from './subscription.js'

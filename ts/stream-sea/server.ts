@@ -18,8 +18,9 @@ import { type Log, offsetAtTime, packedText, type Write } from './log.js'
 import { checkedName } from './names.js'
 import { secureOptions } from './remote.js'
 import type { Right } from './requests.js'
+import { type Retention, trim } from './retention.js'
 import { compareVersions, type SchemaDefinition, type SchemaVersion, sameFields } from './schema.js'
-import { type Retention, Stream, type StreamState, type Waiter } from './stream.js'
+import { Stream, type StreamState, type Waiter } from './stream.js'
 
 /** How a server behaves; everything has a default. */
 export interface StreamSeaServerOptions {
@@ -183,7 +184,12 @@ export class StreamSeaServer {
     return [...this.#streams.values()].filter((stream) => stream.jail === jail)
   }
 
-  /** The connections of a jail's clients. */
+  /** The WebSocket connections that there are. */
+  get open(): Iterable<Connection> {
+    return this.#connections.values()
+  }
+
+  /** How many WebSocket connections there are. */
   get connections(): number {
     return this.#connections.size
   }
@@ -367,22 +373,8 @@ export class StreamSeaServer {
 
   /** Lets go of messages that are older or more than the retention says. */
   async retain(): Promise<void> {
-    const { maxBytes, maxAge } = this.options.retention
-    if (maxBytes === undefined && maxAge === undefined) return
-    const oldest = maxAge === undefined ? 0 : this.now() - maxAge
     for (const stream of this.#streams.values()) {
-      let start = stream.start
-      let over = maxBytes === undefined ? Number.NEGATIVE_INFINITY : stream.bytes - maxBytes
-      for (;;) {
-        const [entry] = start < stream.next ? await stream.read(start, 1) : []
-        if (entry === undefined || (over <= 0 && entry.time >= oldest)) break
-        over -= entry.packed.length
-        start = entry.first + entry.count
-      }
-      if (start === stream.start) continue
-      stream.start = start
-      stream.bytes -= await this.#log.trim(stream.number, start)
-      this.#committer.touch(stream)
+      if (await trim(stream, this.#log, this.options.retention, this.now())) this.#committer.touch(stream)
     }
   }
 

@@ -3,14 +3,6 @@ import type { Group } from './group.js'
 import type { Entry, Log } from './log.js'
 import type { SchemaDefinition } from './schema.js'
 
-/** How long messages are kept; whatever is left out does not bound. */
-export interface Retention {
-  /** Bytes of messages, at most. */
-  readonly maxBytes?: number
-  /** ms. */
-  readonly maxAge?: number
-}
-
 /** Where a publish's messages are. */
 export interface Published {
   readonly first: number

@@ -59,8 +59,8 @@ export function expectEqual(what: string, actual: unknown, expected: unknown): v
   if (left !== right) throw new Error(`${what}: ${left} instead of ${right}`)
 }
 
-/** What is to come within two seconds; a promise that does not settle is a failure, not a hang. */
-export async function within<T>(what: string, promise: Promise<T>, ms = 2000): Promise<T> {
+/** What is to come in time; a promise that does not settle is a failure, not a hang. */
+export async function within<T>(what: string, promise: Promise<T>, ms = 20_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what}: nothing within ${ms} ms`)), ms)
