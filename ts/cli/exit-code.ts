@@ -1,8 +1,14 @@
 import { MeasurandError, StorageError, UsageError } from '../session/index.js'
 import { EXIT } from './command.js'
 
-/** Codes of the sinks that the command line has itself. */
-const SINK_CODES = new Set(['ERR_CLI_OUTPUT_FAILED', 'ERR_INGEST_BOOKS_UNBALANCED', 'ERR_INGEST_SINK_FAILED'])
+/** Codes that say that something could not be written. */
+const SINK_CODES = new Set([
+  'ERR_CLI_OUTPUT_FAILED',
+  'ERR_INGEST_BOOKS_UNBALANCED',
+  'ERR_INGEST_SINK_FAILED',
+  'ERR_STORE_DISK_FULL',
+  'ERR_STORE_UNWRITABLE',
+])
 
 /** The exit code of an error that a source, or a file that was to be read, has raised. */
 export function exitCodeOf(error: unknown): number {

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   tail: () => import('./tail.js'),
   info: () => import('./info.js'),
   audit: () => import('./audit.js'),
+  export: () => import('./export.js'),
   decode: () => import('./decode.js'),
   constellation: () => import('./constellation.js'),
   demo: () => import('./demo.js'),

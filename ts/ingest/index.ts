@@ -1,5 +1,6 @@
 export { ingestError } from './error-codes.js'
 export type { OptionEntry, OptionTable } from './option-table.js'
+export { fieldsOf, ParquetSink } from './parquet-sink.js'
 export { type PipelineOptions, type PipelineResult, pipeline } from './pipeline.js'
 export { parseTime } from './time-text.js'
 export { SourceUrl } from './url.js'

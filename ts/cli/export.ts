@@ -1,0 +1,125 @@
+import { createWriteStream } from 'node:fs'
+import { finished } from 'node:stream/promises'
+import type { TableName } from '../batch/index.js'
+import { expandUrl, fieldsOf, openSource, ParquetSink, pipeline, SourceUrl } from '../ingest/index.js'
+import type { Sink, Source } from '../session/index.js'
+import type { Call, Command } from './command.js'
+import { cliError } from './error-codes.js'
+import { Output } from './output.js'
+import { FORMATS as ROW_FORMATS } from './row-format.js'
+import { RowSink } from './row-sink.js'
+import { summarize } from './summary.js'
+import { parseChoice } from './values.js'
+
+/** What an export is made of. */
+export interface Export {
+  /** Where it goes; `-` is stdout. */
+  readonly file: string
+  /** What is exported; the sink is given its batches of the table. */
+  readonly source: Source
+  readonly table: TableName
+  /** The same rows once more, for a format that has to look at them first. */
+  reopen(): Promise<Source>
+}
+
+/** Formats by name: a system adds its line. */
+const FORMATS: Readonly<Record<string, (call: Call, what: Export) => Promise<Sink>>> = {
+  parquet: async (_call, { file, table, reopen }) => ParquetSink.open(file, await fieldsOf(await reopen(), table)),
+  csv: async (call, { file }) => new CsvSink(call, file),
+}
+
+const TABLES = ['measurement', 'record', 'event'] as const
+
+export const command: Command = {
+  usage: 'DIR --format FORMAT -o FILE',
+  line: 'writes the rows of a recorded source for other programs',
+  options: {
+    format: { value: 'FORMAT', line: Object.keys(FORMATS).join(' or ') },
+    out: { value: 'FILE', short: 'o', line: 'where to; csv goes to stdout unless told' },
+    table: { value: 'TABLE', line: 'measurement (default), record or event' },
+    source: { value: 'NAME', line: 'which source, where the recording has several' },
+    since: { value: 'TIME', line: 'rows from this time on' },
+    until: { value: 'TIME', line: 'rows before this time' },
+    signal: { value: 'NAME[,NAME]', line: 'signals by name or native id; * stands for anything' },
+  },
+  async run(call) {
+    const text = (name: string): string | undefined => call.options.get(name) as string | undefined
+    const [directory, ...more] = call.args
+    if (directory === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'export which recording?')
+    if (more.length > 0)
+      throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', `export takes one recording, not ${more.join(' ')} too`)
+    const format = text('format')
+    if (format === undefined)
+      throw cliError('ERR_CLI_ARGUMENT_MISSING', `--format ${Object.keys(FORMATS).join(' or ')}`)
+    const open = FORMATS[parseChoice('format', format, Object.keys(FORMATS))] as (typeof FORMATS)[string]
+    const table = parseChoice('table', text('table') ?? 'measurement', TABLES)
+    const file = text('out') ?? (format === 'csv' ? '-' : undefined)
+    if (file === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'where to? -o FILE')
+
+    const options = ['source', 'since', 'until', 'signal'].flatMap((name): [string, string][] => {
+      const value = text(name)
+      return value === undefined ? [] : [[name, value]]
+    })
+    const [url, ...others] = await expandUrl(new SourceUrl(`file:${encodeURIComponent(directory)}`, options))
+    if (url === undefined || others.length > 0) {
+      const names = [url, ...others].flatMap((one) => one?.option('source') ?? []).join(', ') || 'none'
+      throw cliError('ERR_CLI_ARGUMENT_MISSING', `which source? --source NAME; there are ${names}`)
+    }
+    const reopen = (): Promise<Source> => openSource(url)
+    await using source = await reopen()
+    const sink = new OneTable(await open(call, { file, source, table, reopen }), table)
+    const { books, ...result } = await pipeline(source, sink, { signal: call.signal })
+    const { skipped } = sink
+    const exported = { ...books, stored: books.stored - skipped, filtered: books.filtered + skipped }
+    const sinkError = await sink.close().then(
+      () => undefined,
+      (error: Error) => error,
+    )
+    return summarize(file === '-' ? { ...call, json: false } : call, [{ ...result, books: exported }], sinkError)
+  },
+}
+
+/** Gives a sink the batches of one table. */
+class OneTable implements Sink {
+  /** Rows of other tables. */
+  skipped = 0
+  readonly #sink: Sink
+  readonly #table: TableName
+
+  constructor(sink: Sink, table: TableName) {
+    this.#sink = sink
+    this.#table = table
+  }
+
+  get stored(): number {
+    return this.#sink.stored
+  }
+
+  write(batch: Parameters<Sink['write']>[0], source: Source): void | Promise<void> {
+    if (batch.table === this.#table) return this.#sink.write(batch, source)
+    this.skipped += source.countOf(batch)
+    return undefined
+  }
+
+  close(): Promise<void> {
+    return this.#sink.close()
+  }
+}
+
+/** Rows as CSV, to a file or stdout. */
+class CsvSink extends RowSink {
+  readonly #stream: NodeJS.WritableStream | undefined
+
+  constructor(call: Call, file: string) {
+    const stream = file === '-' ? undefined : createWriteStream(file)
+    super(stream === undefined ? call.out : new Output(stream), ROW_FORMATS.csv)
+    this.#stream = stream
+  }
+
+  override async close(): Promise<void> {
+    await super.close()
+    if (this.#stream === undefined) return
+    this.#stream.end()
+    await finished(this.#stream)
+  }
+}
