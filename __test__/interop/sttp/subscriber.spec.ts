@@ -70,7 +70,9 @@ async function subscribeTo(t: ExecutionContext, wanted: Case, ...args: string[])
     ['disconnect'],
   )
   // A packet of the new start may overtake the new cache, which then looks as if nothing had started anew.
-  const quirks = subscriber.describe().quirks.filter((quirk) => wanted.quirks !== undefined || quirk !== 'tssc-not-reset')
+  const quirks = subscriber
+    .describe()
+    .quirks.filter((quirk) => wanted.quirks !== undefined || quirk !== 'tssc-not-reset')
   t.deepEqual(quirks, wanted.quirks ?? ['text-length-prefix', 'cache-size'])
   const first = [...subscriber.signals].find(({ name }) => name === 'INTEROP_DEV!T0')
   t.is(first?.kind, 'FREQ')
