@@ -163,3 +163,17 @@ test('who does not answer a ping is let go, who does stays', async (t) => {
   t.is(await silent.closed, 1006)
   t.is(world.server.connections, 1)
 })
+
+test('idle connections cost little: thousands are held, and one more is refused at the limit', async (t) => {
+  const count = 2000
+  const world = await World.open(t, { maxConnections: count })
+  const raws = await Promise.all(Array.from({ length: count }, () => world.raw()))
+  t.is(world.server.connections, count)
+  await t.throwsAsync(world.raw(), { message: /503/ })
+  await world.define('s')
+  const one = raws[1234] as (typeof raws)[number]
+  await one.ask({ id: 1, action: AUTH, payload: { type: 'basic', ...world.remote } })
+  await one.ask({ id: 2, action: 'subscribe', payload: 's' })
+  await publish({ ...world.remote, stream: 's', payload: { n: 1 } })
+  t.like((await one.count(3))[2], { payload: { n: 1 } })
+})

@@ -5,6 +5,7 @@ import { MeasurandError } from '../session/errors.js'
 import { compileSchema } from './codec.js'
 import { type Client, RIGHTS } from './directory.js'
 import { isName } from './names.js'
+import { PAGE, PAGE_HEADERS } from './page.js'
 import type { Right } from './requests.js'
 import { compareVersions, type SchemaDefinition } from './schema.js'
 import type { StreamSeaServer } from './server.js'
@@ -62,6 +63,11 @@ export class Endpoints {
       this.#server.stats.messagesIn++
       this.#server.stats.bytesIn += length
       const body = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+      if (request.method === 'GET' && request.url === '/' && isLocal(request)) {
+        response.writeHead(200, { ...PAGE_HEADERS, 'content-length': PAGE.length })
+        response.end(PAGE)
+        return
+      }
       if (!this.#fastPublish(request, response, body)) this.#answer(request, response, body)
     })
   }
@@ -198,6 +204,12 @@ export class Endpoints {
       return { audit: await this.#server.auditLog(client.jail) }
     }
     if (known('GET streams')) return { streams: await this.#streams(client) }
+    if (known('GET streams', '', 'last')) {
+      this.#demand(client, 'subscribe')
+      const stream = this.#server.stream(client.jail, name)
+      if (stream === undefined) throw new Refusal(404, `Schema [${name}] not found`)
+      return { messages: await this.#server.lastMessages(stream, 20) }
+    }
     throw new Refusal(404, 'Not found')
   }
 
@@ -306,6 +318,7 @@ export class Endpoints {
     const list = this.#server.streamsOf(client.jail).map(async (stream) => ({
       name: stream.name,
       version: stream.schema?.version ?? null,
+      fields: stream.schema?.fields ?? [],
       ...stream.state,
       groups: await this.#server.groupsOf(stream),
     }))
@@ -329,6 +342,11 @@ export class Endpoints {
     }
     return this.#server.directory.audit(line)
   }
+}
+
+/** The page is for who sits at the machine. */
+function isLocal({ socket: { remoteAddress = '' } }: IncomingMessage): boolean {
+  return /^(::ffff:)?127\.|^::1$/.test(remoteAddress)
 }
 
 function reply(response: ServerResponse, status: number, body: Buffer): void {

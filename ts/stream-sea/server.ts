@@ -44,6 +44,18 @@ export interface StreamSeaServerOptions {
   readonly clock?: Clock
 }
 
+/** How far a group is. */
+export interface GroupState {
+  readonly client: string
+  readonly group: string
+  /** Everything before it is done with. */
+  readonly committed: number
+  /** Messages behind it. */
+  readonly lag: number
+  /** Subscriptions in it now. */
+  readonly members: number
+}
+
 const STREAM_DEAD = '.dead'
 
 /**
@@ -345,12 +357,14 @@ export class StreamSeaServer {
   }
 
   /** The named groups of a stream and how far they are, also those that nobody is in. */
-  async groupsOf(stream: Stream): Promise<{ client: string; group: string; committed: number; members: number }[]> {
+  async groupsOf(stream: Stream): Promise<GroupState[]> {
     const kept = await this.#log.list(`g!${stream.number}!`)
     return kept.map(([key, value]) => {
       const [, , client = '', group = ''] = key.split('!')
       const live = stream.groups.get(`${client} =${group}`)
-      return { client, group, committed: live?.committed ?? Number(value), members: live?.members ?? 0 }
+      const committed = live?.committed ?? Number(value)
+      const lag = stream.next - Math.max(committed, stream.start)
+      return { client, group, committed, lag, members: live?.members ?? 0 }
     })
   }
 

@@ -1,0 +1,121 @@
+/** What this page gets of `GET /api/v1/streams`. */
+interface StreamRow {
+  readonly name: string
+  readonly version: string | number | null
+  readonly next: number
+  readonly start: number
+  readonly bytes: number
+  readonly fields: readonly { readonly name: string; readonly type: string }[]
+  readonly groups: readonly { client: string; group: string; committed: number; lag: number; members: number }[]
+}
+
+/** The script of the page: it is served as the text of this function, so it uses nothing around it. */
+function page(): void {
+  const element = (id: string): HTMLElement => document.getElementById(id) as HTMLElement
+  const form = element('login') as HTMLFormElement
+  const input = (id: string): string => (element(id) as HTMLInputElement).value
+  let authorization = ''
+  let chosen = ''
+  let before = new Map<string, { at: number; next: number }>()
+
+  const get = async (path: string): Promise<unknown> => {
+    const response = await fetch(`/api/v1/${path}`, { headers: { authorization } })
+    if (!response.ok) throw new Error(((await response.json()) as { message: string }).message)
+    return response.json()
+  }
+
+  const row = (cells: readonly (string | number)[], onclick?: () => void): HTMLElement => {
+    const line = document.createElement('tr')
+    for (const cell of cells) {
+      const place = document.createElement('td')
+      place.textContent = String(cell)
+      line.append(place)
+    }
+    if (onclick !== undefined) line.onclick = onclick
+    return line
+  }
+
+  const show = async (): Promise<void> => {
+    const { streams } = (await get('streams')) as { streams: StreamRow[] }
+    const now = performance.now()
+    const seen = new Map(streams.map(({ name, next }) => [name, { at: now, next }]))
+    const rate = ({ name, next }: StreamRow): string => {
+      const old = before.get(name)
+      return old === undefined ? '' : ((1000 * (next - old.next)) / (now - old.at)).toFixed(1)
+    }
+    element('streams').replaceChildren(
+      ...streams.map((stream) => {
+        const { name, version, next, start, bytes } = stream
+        return row([name, version ?? '', next - start, next, bytes, rate(stream)], () => {
+          chosen = name
+        })
+      }),
+    )
+    before = seen
+    const groups = streams.flatMap(({ name, groups }) =>
+      groups.map(({ client, group, committed, lag, members }) => row([name, client, group, committed, lag, members])),
+    )
+    element('groups').replaceChildren(...groups)
+    chosen ||= streams[0]?.name ?? ''
+    const stream = streams.find(({ name }) => name === chosen)
+    if (stream === undefined) return
+    element('chosen').textContent = chosen
+    element('fields').textContent = stream.fields.map(({ name, type }) => `${name}: ${type}`).join('   ')
+    const { messages } = (await get(`streams/${encodeURIComponent(chosen)}/last`)) as {
+      messages: { offset: number; time: number; text: string }[]
+    }
+    element('messages').replaceChildren(
+      ...messages.reverse().map(({ offset, time, text }) => row([offset, new Date(time).toISOString(), text])),
+    )
+  }
+
+  const turn = async (): Promise<void> => {
+    try {
+      await show()
+      document.body.className = 'open'
+      element('error').textContent = ''
+    } catch (error) {
+      element('error').textContent = (error as Error).message
+    }
+    if (authorization !== '') setTimeout(() => void turn(), 1000)
+  }
+
+  form.onsubmit = (event) => {
+    event.preventDefault()
+    const started = authorization !== ''
+    authorization = `Basic ${btoa(`${input('client')}:${input('secret')}`)}`
+    if (!started) void turn()
+  }
+}
+
+const SCRIPT = `(() => { const __name = (target) => target; (${page})() })()`
+
+/** The page of the server: its streams, their schemas and rates, groups and their lag, last messages. */
+export const PAGE = Buffer.from(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>stream-sea</title><style>
+body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1c2733 }
+h1 { font-size: 1.3rem } h2 { font-size: 1rem; margin: 1.5rem 0 .3rem }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #dde3ea }
+th { color: #5b6b7c; font-weight: 500 } td { font-variant-numeric: tabular-nums } #streams tr { cursor: pointer }
+#messages td:last-child { font-family: ui-monospace, monospace; overflow-wrap: anywhere }
+#error { color: #b91c1c } #fields { color: #5b6b7c; white-space: pre-wrap } main { display: none } .open main { display: block } .open #login { display: none }
+input, button { font: inherit; padding: .2rem .5rem }
+</style></head><body><h1>stream-sea</h1>
+<form id="login"><input id="client" placeholder="client" autocomplete="username" aria-label="client">
+<input id="secret" type="password" placeholder="secret" autocomplete="current-password" aria-label="secret"> <button>Open</button></form>
+<p id="error" role="alert"></p><main>
+<h2>Streams</h2><table><thead><tr><th>stream</th><th>version</th><th>messages</th><th>next offset</th><th>bytes</th><th>messages/s</th></tr></thead><tbody id="streams"></tbody></table>
+<h2>Groups</h2><table><thead><tr><th>stream</th><th>client</th><th>group</th><th>committed</th><th>lag</th><th>members</th></tr></thead><tbody id="groups"></tbody></table>
+<h2>Last messages of <span id="chosen"></span></h2><p id="fields"></p>
+<table><thead><tr><th>offset</th><th>time</th><th>message</th></tr></thead><tbody id="messages"></tbody></table>
+</main><script>${SCRIPT}</script></body></html>
+`)
+
+/** Nothing of elsewhere is loaded, and nobody frames it. */
+export const PAGE_HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy':
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+} as const
