@@ -45,7 +45,7 @@ export function portOf(socket: { readonly lastEndpoint: string | null }): number
 
 /** How many messages a pipe of ZeroMQ may hold so that it keeps to a bound in bytes. */
 export function highWaterMark(queueBytes: number, messageBytes: number): number {
-  return Math.max(2, Math.min(1000, Math.floor(queueBytes / 8 / Math.max(messageBytes, 65_536))))
+  return Math.max(2, Math.min(1000, Math.floor(queueBytes / 2 / Math.max(messageBytes, 65_536))))
 }
 
 /** Seconds (negative: for ever) as ZeroMQ's milliseconds. */
