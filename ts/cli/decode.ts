@@ -1,5 +1,7 @@
 import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { OptionTable } from '../ingest/index.js'
+import { CAPTURE_MAGIC, captureItems } from '../session/index.js'
 import type { Call, Command } from './command.js'
 import { EXIT } from './command.js'
 import { cliError } from './error-codes.js'
@@ -13,6 +15,14 @@ export interface DecodeModule {
    * bytes are lines too; nothing that bytes hold makes it throw.
    */
   decode(bytes: AsyncIterable<Uint8Array>, options: ReadonlyMap<string, string | true>): AsyncIterable<object>
+  /** What `decode` is told of the bytes that were sent and received when a raw capture is read, in this order. */
+  readonly captureOptions?: (
+    options: ReadonlyMap<string, string | true>,
+  ) => readonly {
+    direction: 'sent' | 'received'
+    options: Map<string, string | true>
+    learn?: (line: object) => void
+  }[]
 }
 
 /** Systems whose bytes are read: a system adds its line. */
@@ -36,10 +46,10 @@ export const command: Command = {
   async run(call) {
     const [system, ...files] = call.args
     if (system === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', `of which system? ${DECODABLE.join(', ')}`)
-    const { decode } = await load(system)
+    const module = await load(system)
     let code: number = EXIT.done
     for (const file of files.length === 0 ? ['-'] : files) {
-      for await (const line of decode(bytesOf(call, file), call.options)) {
+      for await (const line of linesOf(call, module, file)) {
         if ((line as { event?: unknown }).event === 'malformed') code = EXIT.usage
         await call.out.json(line)
         if (call.out.isOver || call.signal.aborted) return call.signal.aborted ? EXIT.interrupted : code
@@ -47,6 +57,41 @@ export const command: Command = {
     }
     return code
   },
+}
+
+async function* linesOf(call: Call, module: DecodeModule, file: string): AsyncIterable<object> {
+  if (file === '-' || !(await isCapture(file))) {
+    yield* module.decode(bytesOf(call, file), call.options)
+    return
+  }
+  const passes = module.captureOptions?.(call.options) ?? [
+    { direction: 'received' as const, options: new Map(call.options) },
+  ]
+  for (const { direction, options, learn } of passes) {
+    for await (const line of module.decode(captured(call, file, direction), options)) {
+      learn?.(line)
+      yield line
+    }
+  }
+}
+
+async function isCapture(file: string): Promise<boolean> {
+  const handle = await open(file).catch((cause: Error) => {
+    throw cliError('ERR_CLI_FILE_UNREADABLE', `${file}: ${cause.message}`, { cause })
+  })
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(CAPTURE_MAGIC.length), 0, CAPTURE_MAGIC.length, 0)
+    return bytesRead === CAPTURE_MAGIC.length && buffer.equals(CAPTURE_MAGIC)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The bytes of one direction. Where connections were made one after the other, their bytes follow one another. */
+async function* captured(call: Call, file: string, wanted: 'sent' | 'received'): AsyncIterable<Uint8Array> {
+  for await (const { direction, bytes } of captureItems(bytesOf(call, file))) {
+    if (direction === wanted) yield bytes
+  }
 }
 
 async function load(system: string): Promise<DecodeModule> {

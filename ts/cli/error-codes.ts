@@ -9,6 +9,10 @@ export const cliError = defineErrors('cli', {
   ],
   ERR_CLI_COMMAND_UNKNOWN: ['usage', 'There is no such command; `measurand --help` lists them.'],
   ERR_CLI_FILE_UNREADABLE: ['usage', 'A file that was named cannot be read; `cause` says why.'],
+  ERR_CLI_FILE_UNWRITABLE: [
+    'storage',
+    'A file cannot be written; `cause` says why. Make room, or choose another place.',
+  ],
   ERR_CLI_OPTION_INVALID: ['usage', 'An option has a value that it cannot have; the text says what it takes.'],
   ERR_CLI_OPTION_UNKNOWN: ['usage', 'There is no such option here; `measurand COMMAND --help` lists them.'],
   ERR_CLI_OUTPUT_FAILED: ['storage', 'Standard output takes no more; `cause` says why.'],

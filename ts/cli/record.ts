@@ -1,6 +1,7 @@
 import { type PipelineOptions, type PipelineResult, pipeline, type SourceUrl } from '../ingest/index.js'
 import type { Source } from '../session/index.js'
 import { StoreSink } from '../store/index.js'
+import { CaptureFile } from './capture.js'
 import type { Call, Command } from './command.js'
 import { cliError } from './error-codes.js'
 import { describe, sinkExitCodeOf } from './exit-code.js'
@@ -19,6 +20,7 @@ export const command: Command = {
     out: { value: 'DIR', line: 'where the recording is, or is to be' },
     name: { value: 'NAME', line: 'the name of the source in the recording' },
     rotate: { value: 'SIZE|TIME', line: 'when a file is closed, as 256MiB, 10m or 256MiB|10m' },
+    capture: { value: 'FILE', line: 'the raw bytes of the source go there too' },
     compact: { line: 'make Parquet of opaque records too' },
     ...SOURCE_OPTIONS,
   },
@@ -48,16 +50,22 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
   for (const { source, cut } of sink.recovered) {
     call.err.write(`${source}: its writer had died; ${cut.length} files were cut\n`)
   }
+  const captured = call.options.get('capture') as string | undefined
+  if (captured !== undefined && urls.length > 1) throw cliError('ERR_CLI_OPTION_INVALID', '--capture is for one source')
   const sources: Source[] = []
+  let capture: CaptureFile | undefined
   const results: PipelineResult[] = []
   let sinkError: Error | undefined
   try {
     for (const url of urls) {
-      sources.push(await open(call, url, { maxDelay: MAX_DELAY, ...(name === undefined ? {} : { name }) }))
+      if (captured !== undefined) capture = new CaptureFile(captured, url)
+      const tap = capture === undefined ? {} : { network: capture.network }
+      sources.push(await open(call, url, { maxDelay: MAX_DELAY, ...tap, ...(name === undefined ? {} : { name }) }))
     }
     results.push(...(await store(call, sources, urls, sink, options)))
   } finally {
     await Promise.all(sources.map((source) => source.close()))
+    await capture?.close()
     await sink.close().catch((error: Error) => {
       sinkError = error
     })

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   info: () => import('./info.js'),
   audit: () => import('./audit.js'),
   export: () => import('./export.js'),
+  capture: () => import('./capture.js'),
   decode: () => import('./decode.js'),
   constellation: () => import('./constellation.js'),
   demo: () => import('./demo.js'),

@@ -16,6 +16,10 @@ export const sessionError = defineErrors('session', {
     'A buffer is too small or not aligned for the block that it should be. Make blocks by `Block`.',
   ],
   ERR_SESSION_BLOCK_COLUMNS: ['usage', 'A block lacks a column that its decoder fills. Give `Block` that column.'],
+  ERR_SESSION_CAPTURE_FORMAT: [
+    'malformed',
+    'The file is no raw capture, or is cut; the items before were read. Capture again.',
+  ],
   ERR_SESSION_CLOSED: ['usage', 'A closed session was used. Make a new one.'],
   ERR_SESSION_CODEC_POISONED: [
     'protocol',

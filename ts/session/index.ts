@@ -1,4 +1,12 @@
 export { BlockIntake, type BlockIntakeOptions, type Decoder, type IntakeHandler, ringFor } from './block-intake.js'
+export {
+  CAPTURE_KIND,
+  CAPTURE_MAGIC,
+  type CaptureItem,
+  CapturingNetwork,
+  captureBytes,
+  captureItems,
+} from './capture.js'
 export { aborted, type Clock, SimulatedClock, sleep, systemClock, type Timer } from './clock.js'
 export { Delivery, type DeliveryOptions, type Filler, type Ready } from './delivery.js'
 export { CHANNELS } from './diagnostics.js'

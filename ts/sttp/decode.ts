@@ -1,5 +1,5 @@
 import { type Block, TIME_UNKNOWN } from '../batch/index.js'
-import { type SttpCommand, type SttpControl, SttpUplink, sttpCodeName } from './codec.js'
+import { type SttpCommand, type SttpControl, type SttpSubscription, SttpUplink, sttpCodeName } from './codec.js'
 import { sttpError } from './error-codes.js'
 import { guidText } from './measurement.js'
 import { operationalModes } from './subscription.js'
@@ -30,6 +30,24 @@ export async function* decode(
   if (direction === 'sub') yield* decodeCommands(bytes)
   else if (direction === 'pub') yield* decodeResponses(bytes, options)
   else throw sttpError('ERR_STTP_DECODE_OPTION', `direction is pub or sub, not ${direction}`)
+}
+
+/**
+ * A raw capture of a subscriber says itself what the options say otherwise: what it sent is read first, and the modes
+ * and the form of times that it asked for go for what it received.
+ */
+export function captureOptions(options: ReadonlyMap<string, string | true>) {
+  const received = new Map(options).set('direction', 'pub')
+  const learn = (line: object): void => {
+    const { fields } = line as { fields?: { modes?: number; subscription?: SttpSubscription } }
+    if (fields?.modes !== undefined && !options.has('modes')) received.set('modes', fields.modes.toString(16))
+    if (fields?.subscription?.includeTime === false) received.set('no-time', true)
+    if (fields?.subscription?.useMillisecondResolution) received.set('milliseconds', true)
+  }
+  return [
+    { direction: 'sent' as const, options: new Map(options).set('direction', 'sub'), learn },
+    { direction: 'received' as const, options: received },
+  ]
 }
 
 async function* decodeResponses(
@@ -138,7 +156,7 @@ class Lines {
     if (type === 'cipherKeys') return { ...base, fields: { active: control.active } }
     const { command, type: _, offset: __, length: ___, ...fields } = control
     const answered = command === undefined ? {} : { command: sttpCodeName(command) }
-    return { ...base, fields: { ...answered, ...plain(fields) } }
+    return { ...base, fields: Object.assign(answered, plain(fields)) }
   }
 
   *measurements(block: Block): Generator<object, void, undefined> {
