@@ -168,6 +168,7 @@ test('metadata are sent as they were asked for, filtered by the publisher', asyn
   )
   const rows = sets.map((bytes) => DataSet.fromXml(bytes)[0]?.table('MeasurementDetail')?.rows)
   t.deepEqual(rows.sort(), [2, 6])
+  t.true(sets.every((bytes) => !bytes.includes('ActiveMeasurements')))
   t.true(wire.texts().includes('line 1, column 8: there is no table "Nowhere"'))
   await publisher.close()
 })

@@ -77,9 +77,9 @@ export class DataSet {
     return this.tables.find((table) => table.name.toLowerCase() === name.toLowerCase())
   }
 
-  /** Its XML in UTF-8. */
-  toXml(): Buffer {
-    return call(() => this.#native.toXml())
+  /** Its XML in UTF-8, without some tables. */
+  toXml({ without = [] }: { readonly without?: readonly string[] } = {}): Buffer {
+    return call(() => this.#native.toXml([...without]))
   }
 
   /** Rows of a table as objects: those given, or all. */

@@ -40,6 +40,8 @@ export interface PublisherEndpoint {
 }
 
 const QUEUE_BYTES = 16 << 20
+/** What is derived for the filters is not sent. */
+const PUBLIC = { without: ['ActiveMeasurements'] }
 /** How long after a subscription those that could share frames are brought together, ms. */
 const MERGE_DELAY = 1000
 
@@ -280,10 +282,10 @@ export class Publisher extends Session {
   async #metadataFor(filters: string, modes: number): Promise<Uint8Array> {
     const isZipped = hasModes(modes, MODE.compressMetadata | MODE.gzip)
     if (filters !== '') {
-      const xml = this.#dataSet.filtered(filters, this.#options.precedence).toXml()
+      const xml = this.#dataSet.filtered(filters, this.#options.precedence).toXml(PUBLIC)
       return isZipped ? promisify(gzip)(xml) : xml
     }
-    this.#xml ??= Promise.resolve(this.#dataSet.toXml())
+    this.#xml ??= Promise.resolve(this.#dataSet.toXml(PUBLIC))
     if (!isZipped) return this.#xml
     this.#zipped ??= this.#xml.then((xml) => promisify(gzip)(xml))
     return this.#zipped

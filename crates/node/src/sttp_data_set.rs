@@ -85,12 +85,13 @@ impl SttpDataSet {
         Self { set: Guarded::new(metadata::empty_metadata()) }
     }
 
-    /// Its XML.
+    /// Its XML, without some tables.
     #[napi(catch_unwind)]
-    pub fn to_xml(&mut self) -> Result<Buffer> {
+    pub fn to_xml(&mut self, without: Vec<String>) -> Result<Buffer> {
         self.set.call(|set| {
             let mut xml = Vec::new();
-            set.to_xml(&mut xml).map_err(|reason| error("ERR_STTP_DATA_SET_WRITE", reason))?;
+            let without: Vec<&str> = without.iter().map(String::as_str).collect();
+            set.to_xml_without(&without, &mut xml).map_err(|reason| error("ERR_STTP_DATA_SET_WRITE", reason))?;
             Ok(xml.into())
         })
     }

@@ -28,7 +28,13 @@ pub enum DataSetWriteError {
 
 impl DataSet {
     /// Writes it as XML with an inline schema, as the other implementations read it.
-    pub fn to_xml(&self, mut out: impl Write) -> Result<(), DataSetWriteError> {
+    pub fn to_xml(&self, out: impl Write) -> Result<(), DataSetWriteError> {
+        self.to_xml_without(&[], out)
+    }
+
+    /// Writes it without some tables: a publisher keeps to itself what it derives for its filters.
+    pub fn to_xml_without(&self, tables: &[&str], mut out: impl Write) -> Result<(), DataSetWriteError> {
+        let is_written = |table: &&DataTable| !tables.iter().any(|name| table.name.eq_ignore_ascii_case(name));
         let root = if self.name.is_empty() { "DataSet" } else { &self.name };
         check_name(root)?;
         write!(
@@ -37,11 +43,11 @@ impl DataSet {
              xmlns:ext=\"urn:schemas-microsoft-com:xml-msdata\"><xs:element name=\"{root}\"><xs:complexType>\
              <xs:choice minOccurs=\"0\" maxOccurs=\"unbounded\">"
         )?;
-        for table in &self.tables {
+        for table in self.tables.iter().filter(is_written) {
             write_schema(table, &mut out)?;
         }
         write!(out, "</xs:choice></xs:complexType></xs:element></xs:schema>")?;
-        for table in &self.tables {
+        for table in self.tables.iter().filter(is_written) {
             for row in 0..table.rows() {
                 write_row(table, row, &mut out)?;
             }
