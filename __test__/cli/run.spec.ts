@@ -6,16 +6,16 @@ test('alone and with --help it lists its commands', async (t) => {
   for (const args of [[], ['--help'], ['-h'], ['help']]) {
     const { code, stdout, stderr } = await measurand(args)
     t.is(code, 0)
-    t.regex(stdout, /^ {2}record {4}/m)
-    t.regex(stdout, /^ {2}tail {6}/m)
-    t.notRegex(stdout, /bridge|serve|query/)
+    t.regex(stdout, /^ {2}record {2,}records/m)
+    t.regex(stdout, /^ {2}tail {2,}prints/m)
+    t.notRegex(stdout, /bridge|query|cannot be loaded/)
     t.is(stderr, '')
   }
 })
 
 test('every command has its help', async (t) => {
   const { stdout } = await measurand(['--help'])
-  const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name as string)
+  const commands = [...stdout.matchAll(/^ {2}([\w-]+) {2,}/gm)].map(([, name]) => name as string)
   t.true(commands.length >= 3)
   for (const command of commands) {
     const help = await measurand([command, '--help'])

@@ -16,9 +16,7 @@ export interface DecodeModule {
    */
   decode(bytes: AsyncIterable<Uint8Array>, options: ReadonlyMap<string, string | true>): AsyncIterable<object>
   /** What `decode` is told of the bytes that were sent and received when a raw capture is read, in this order. */
-  readonly captureOptions?: (
-    options: ReadonlyMap<string, string | true>,
-  ) => readonly {
+  readonly captureOptions?: (options: ReadonlyMap<string, string | true>) => readonly {
     direction: 'sent' | 'received'
     options: Map<string, string | true>
     learn?: (line: object) => void

@@ -4,8 +4,9 @@ import type { Command } from './command.js'
 const WIDTH = 26
 
 /** What `measurand --help` prints. */
-export async function overview(commands: ReadonlyMap<string, Command>): Promise<string> {
-  const lines = Array.from(commands, ([name, { line }]) => `  ${name.padEnd(10)}${line}`)
+export function overview(commands: readonly (readonly [name: string, line: string])[]): string {
+  const width = Math.max(...commands.map(([name]) => name.length)) + 2
+  const lines = commands.map(([name, line]) => `  ${name.padEnd(width)}${line}`)
   return [
     'measurand: record and read measurement streams, with an exact account of what was lost',
     '',

@@ -54,7 +54,7 @@ export async function run(argv: readonly string[], streams: Streams, signal: Abo
 async function dispatch(argv: readonly string[], streams: Streams, out: Output, signal: AbortSignal): Promise<number> {
   const [name, ...rest] = argv
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    await out.line(await overview(await loadAll()))
+    await out.line(overview(await commandLines()))
     return EXIT.done
   }
   if (name === '--version' || name === '-v') {
@@ -124,9 +124,15 @@ function parse(name: string, argv: readonly string[], table: OptionTable) {
   }
 }
 
-async function loadAll(): Promise<Map<string, Command>> {
-  const commands = await Promise.all(
-    Object.entries(COMMANDS).map(async ([name, load]) => [name, (await load()).command] as const),
+/** What every command does; one that cannot be loaded here does not take the list with it. */
+async function commandLines(): Promise<[name: string, line: string][]> {
+  return Promise.all(
+    Object.entries(COMMANDS).map(async ([name, load]): Promise<[string, string]> => {
+      try {
+        return [name, (await load()).command.line]
+      } catch (error) {
+        return [name, `cannot be loaded here: ${(error as Error).message.split('\n')[0]}`]
+      }
+    }),
   )
-  return new Map(commands)
 }
