@@ -123,7 +123,8 @@ function codecs(): Case[] {
     },
   })
   // npm autobahn writes a whole number as an integer, in five bytes instead of nine.
-  const isWhole = (result: { length: number }): boolean => result.length <= bytes.length && result.length > 8 * column.length
+  const isWhole = (result: { length: number }): boolean =>
+    result.length <= bytes.length && result.length > 8 * column.length
   const isColumn = (result: [number, number, object, [{ x: ArrayLike<number> }]]): boolean =>
     result[3][0].x.length === column.length && result[3][0].x[777_777] === column[777_777]
   const milliseconds = {

@@ -1,0 +1,186 @@
+// The codecs alone, one thread: in the crate (by criterion), and from Node through the addon in chunks of 64 KiB.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { Block } from '../../ts/batch/index.js'
+import { SttpDownlink, SttpEncoder, sttpWriteResponse } from '../../ts/sttp/codec.js'
+import type { Case, Contender, Sample } from '../harness/bench.js'
+import { timedProcess } from '../harness/process.js'
+import { sttpapiPython } from './sttpapi.js'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const CHUNK = 64 * 1024
+const MODES = { tssc: 0xe000_0262, compact: 0xc000_0222 } as const
+const QUOTED = 'quoted from a study on a Zen 5 machine of 2 cores'
+const CPP = { 'tssc decode': 36.5, 'tssc encode': 37.8, 'compact decode': 15.5, 'compact encode': 18.7 } as const
+
+type Codec = keyof typeof MODES
+type Direction = 'decode' | 'encode'
+
+/** Blocks of synchrophasor-like frames: a random walk of frequencies, magnitudes and angles, rounded to float32. */
+function synchrophasors(signals: number, frames: number): Block[] {
+  let state = signals
+  const uniform = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state + 1) / 2 ** 32
+  }
+  const normal = (): number => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
+  const level = Float64Array.from({ length: signals }, (_, k) => [60, 132_790, normal() * 60][k % 3] as number)
+  const most = Math.max(1, Math.floor(65_536 / signals))
+  const blocks: Block[] = []
+  for (let first = 0; first < frames; first += most) {
+    const count = Math.min(most, frames - first)
+    const block = new Block(count * signals)
+    for (let n = first, row = 0; n < first + count; n++) {
+      for (let k = 0; k < signals; k++, row++) {
+        level[k] = (level[k] as number) + normal() * ([0.001, 10, 0.05][k % 3] as number)
+        block.time[row] = 1_704_067_200_000_000_000n + BigInt(n) * 33_333_300n
+        block.value[row] = Math.fround(level[k] as number)
+        block.signal[row] = k
+      }
+    }
+    block.count = count * signals
+    blocks.push(block)
+  }
+  return blocks
+}
+
+/** The wire of the blocks: the cache, then every frame. */
+function wireOf(
+  codec: Codec,
+  signals: number,
+  blocks: readonly Block[],
+  out: Buffer,
+): { cache: Buffer; length: number } {
+  const encoder = new SttpEncoder(MODES[codec], true, false)
+  const rows = Uint32Array.from({ length: signals }, (_, k) => k)
+  encoder.setSignals(rows, 0)
+  const result = new Uint32Array(2)
+  let length = 0
+  for (const block of blocks) {
+    for (let first = 0; first < block.count; ) {
+      const taken = encoder.encode(block.bytes, first, out.subarray(length), result)
+      if (taken === 0) throw new Error('the buffer is too small')
+      first += taken
+      length += result[0] as number
+    }
+  }
+  const cache = {
+    type: 'signalIndexCache',
+    cacheIndex: 0,
+    subscriberId: Buffer.alloc(16),
+    indexes: Int32Array.from(rows),
+    signalIds: Buffer.alloc(16 * signals, 1),
+    sources: Array.from(rows, () => 'BENCH'),
+    keyIds: BigUint64Array.from(rows, BigInt),
+  }
+  return { cache: sttpWriteResponse(cache, MODES[codec]), length }
+}
+
+/** Decodes a wire in chunks; gives the rows. */
+function decode(codec: Codec, cache: Buffer, wire: Uint8Array, block: Block, check?: (block: Block) => void): number {
+  const downlink = new SttpDownlink()
+  downlink.setModes(MODES[codec])
+  let rows = 0
+  const feed = (chunk: Uint8Array): void => {
+    for (let from = 0; ; ) {
+      const status = downlink.decode(from === 0 ? chunk : chunk.subarray(from), block.bytes)
+      from += block.consumed
+      if (status === 0) return
+      if (status > 2) throw new Error(JSON.stringify(downlink.takeError()))
+      if (status === 1) {
+        check?.(block)
+        rows += block.count
+        block.clear()
+      } else while (downlink.takeControl() !== null);
+    }
+  }
+  feed(cache)
+  for (let at = 0; at < wire.length; at += CHUNK) feed(wire.subarray(at, at + CHUNK))
+  check?.(block)
+  rows += block.count
+  block.clear()
+  return rows
+}
+
+function throughNode(codec: Codec, direction: Direction, signals: number, frames: number): Contender {
+  const blocks = synchrophasors(signals, frames)
+  const items = signals * frames
+  const out = Buffer.alloc(items * 20 + (1 << 20))
+  const { cache, length } = wireOf(codec, signals, blocks, out)
+  const wire = Uint8Array.from(out.subarray(0, length))
+  const block = new Block(16_384)
+  const expected = blocks.flatMap(({ value, count }) => [value.subarray(0, count)])
+  let isVerified = false
+  return {
+    who: 'measurand',
+    async round(): Promise<Sample> {
+      if (!isVerified) {
+        let [which, at] = [0, 0]
+        decode(codec, cache, wire, block, ({ value, count }) => {
+          for (let row = 0; row < count; row++, at++) {
+            if (at === (expected[which] as Float64Array).length) [which, at] = [which + 1, 0]
+            if (value[row] !== (expected[which] as Float64Array)[at]) throw new Error('a value came back as another')
+          }
+        })
+        isVerified = true
+      }
+      const repeat = Math.max(1, Math.ceil(20e6 / items))
+      const start = process.hrtime.bigint()
+      for (let pass = 0; pass < repeat; pass++) {
+        const rows = direction === 'decode' ? decode(codec, cache, wire, block) : 0
+        if (direction === 'decode' && rows !== items) throw new Error(`${rows} rows, not ${items}`)
+        if (direction === 'encode' && wireOf(codec, signals, blocks, out).length !== length)
+          throw new Error('another length')
+      }
+      return { items: items * repeat, seconds: Number(process.hrtime.bigint() - start) / 1e9 }
+    },
+  }
+}
+
+/** What criterion measures of the same case in the crate, in this run. */
+function inCrate(codec: Codec, direction: Direction, signals: number): Contender {
+  const name = `${codec} ${direction}`
+  return {
+    who: 'measurand, the crate alone',
+    async round(): Promise<Sample> {
+      const filter = `${name} ${signals} synchrophasor$`
+      const args = ['bench', '-p', 'measurand-sttp', '--bench', 'codec', '--quiet', '--', filter, '--noplot']
+      const done = spawnSync('cargo', [...args, '--warm-up-time', '0.5', '--measurement-time', '1.5'], {
+        cwd: ROOT,
+        encoding: 'utf8',
+      })
+      const rate = /thrpt:\s+\[\S+ \S+ ([\d.]+) ([KMG])elem\/s/.exec(done.stdout)
+      if (rate === null) throw new Error(`criterion did not measure ${filter}: ${done.stdout}${done.stderr}`)
+      const scale = { K: 1e3, M: 1e6, G: 1e9 }[rate[2] as 'K' | 'M' | 'G']
+      return { items: Number(rate[1]) * scale, seconds: 1 }
+    },
+  }
+}
+
+function inPython(direction: Direction): Contender {
+  const program = join(import.meta.dirname, 'sttpapi_codec.py')
+  return { who: 'sttpapi 0.7.6', round: () => timedProcess(sttpapiPython(), [program, direction, '1000', '40']) }
+}
+
+/** The cases of the codecs. */
+export function* codecs(quick: boolean): Generator<Case> {
+  for (const signals of quick ? [1000] : [20, 1000, 100_000]) {
+    for (const codec of ['tssc', 'compact'] as const) {
+      for (const direction of ['decode', 'encode'] as const) {
+        const frames = Math.max(10, Math.floor(2e6 / signals))
+        const name = `${codec} ${direction}` as const
+        yield {
+          case: `${name} ${signals}`,
+          unit: 'M measurements/s',
+          per: 1e6,
+          contenders: [
+            throughNode(codec, direction, signals, frames),
+            inCrate(codec, direction, signals),
+            ...(codec === 'tssc' && signals === 1000 ? [inPython(direction)] : []),
+            { who: 'cppapi 0c30753', quoted: CPP[name], source: QUOTED },
+          ],
+        }
+      }
+    }
+  }
+}
