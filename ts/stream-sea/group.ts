@@ -67,6 +67,8 @@ export class Group {
   #turn = 0
   #read: Entry[] = []
   #reading = false
+  /** What follows {@link #read}, asked for before it is needed. */
+  #ahead: { readonly from: number; readonly entries: Promise<Entry[]> } | undefined
   #timer: Timer | undefined
 
   constructor(stream: Stream, client: string, key: string, options: GroupOptions, position: number, host: GroupHost) {
@@ -232,7 +234,13 @@ export class Group {
   /** The entry of an offset; null while it is being read, undefined where there is none. */
   #entry(offset: number): Entry | undefined | null {
     const holds = (entry: Entry): boolean => offset >= entry.first && offset < entry.first + entry.count
-    const entry = this.stream.recent(offset) ?? this.#read.find(holds)
+    const recent = this.stream.recent(offset)
+    if (recent !== undefined) {
+      this.#read = []
+      this.#ahead = undefined
+      return recent
+    }
+    const entry = this.#read.find(holds)
     if (entry !== undefined || offset >= this.stream.next) return entry
     if (!this.#reading && this.#members.some((member) => member.ready)) void this.#load(offset)
     return null
@@ -241,7 +249,13 @@ export class Group {
   async #load(offset: number): Promise<void> {
     this.#reading = true
     try {
-      this.#read = await this.stream.read(offset)
+      this.#read = await (this.#ahead?.from === offset ? this.#ahead.entries : this.stream.read(offset))
+      const last = this.#read.at(-1)
+      const from = last === undefined ? this.stream.next : last.first + last.count
+      const isBehind = from < this.stream.next && this.stream.recent(from) === undefined
+      this.#ahead = isBehind ? { from, entries: this.stream.read(from) } : undefined
+      // Whoever needs it gets the error.
+      this.#ahead?.entries.catch(() => undefined)
     } catch (error) {
       this.#host.failed(error as Error)
       return

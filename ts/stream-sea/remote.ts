@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { sessionError } from '../session/error-codes.js'
 import { type MeasurandError, ProtocolError } from '../session/errors.js'
@@ -125,38 +125,35 @@ function exchange(
       path: `/api/v1${path}`,
       headers,
       agent: agentOf(remote),
-      timeout: remote.timeout ?? 30_000,
     }
     if (remote.signal !== undefined) options.signal = remote.signal
-    const fail = (error: Error): void => reject(asTransportError(error))
+    const limit = remote.maxBodyBytes ?? 16 << 20
     const request = (remote.secure ? httpsRequest : httpRequest)(options, (response) => {
-      collect(response, remote.maxBodyBytes ?? 16 << 20).then(
-        (text) => resolve({ status: response.statusCode ?? 0, text }),
-        (error) => {
-          request.destroy()
-          fail(error)
-        },
-      )
+      const parts: Buffer[] = []
+      let length = 0
+      response.on('data', (part: Buffer) => {
+        length += part.length
+        parts.push(part)
+        if (length <= limit) return
+        request.destroy(streamSeaError('ERR_STREAMSEA_BODY_LENGTH', `a reply of more than ${limit} bytes`))
+      })
+      response.on('end', () => {
+        clearTimeout(timer)
+        const text = (parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)).toString('utf8')
+        resolve({ status: response.statusCode ?? 0, text })
+      })
+      response.on('error', fail)
     })
+    const fail = (error: Error): void => {
+      clearTimeout(timer)
+      reject(asTransportError(error))
+    }
+    // A timer of ours costs less than that of the socket, which is set and taken back for each request.
+    const timer = setTimeout(() => {
+      request.destroy(sessionError('ERR_SESSION_TIMEOUT', `no reply from ${remote.remoteHost}:${remote.remotePort}`))
+    }, remote.timeout ?? 30_000)
     request.on('error', fail)
-    request.on('timeout', () =>
-      request.destroy(sessionError('ERR_SESSION_TIMEOUT', `no reply from ${remote.remoteHost}:${remote.remotePort}`)),
-    )
     request.end(body)
-  })
-}
-
-function collect(response: IncomingMessage, limit: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = []
-    let length = 0
-    response.on('data', (part: Buffer) => {
-      length += part.length
-      if (length > limit) reject(streamSeaError('ERR_STREAMSEA_BODY_LENGTH', `a reply of more than ${limit} bytes`))
-      else parts.push(part)
-    })
-    response.on('end', () => resolve(Buffer.concat(parts).toString('utf8')))
-    response.on('error', reject)
   })
 }
 

@@ -13,8 +13,9 @@ import { Connection, type SubscribeOptions } from './connection.js'
 import { type Client, Directory, RIGHTS } from './directory.js'
 import { Endpoints } from './endpoints.js'
 import { Group, type GroupHost, type Member } from './group.js'
+import { GroupOffsets, type GroupState } from './group-offsets.js'
 import { LevelLog } from './level-log.js'
-import { type Log, offsetAtTime, packedText, type Write } from './log.js'
+import { type Log, offsetAtTime, packedText } from './log.js'
 import { checkedName } from './names.js'
 import { secureOptions } from './remote.js'
 import type { Right } from './requests.js'
@@ -44,18 +45,6 @@ export interface StreamSeaServerOptions {
   readonly clock?: Clock
 }
 
-/** How far a group is. */
-export interface GroupState {
-  readonly client: string
-  readonly group: string
-  /** Everything before it is done with. */
-  readonly committed: number
-  /** Messages behind it. */
-  readonly lag: number
-  /** Subscriptions in it now. */
-  readonly members: number
-}
-
 const STREAM_DEAD = '.dead'
 
 /**
@@ -76,16 +65,15 @@ export class StreamSeaServer {
   readonly status: StatusStream
   readonly #log: Log
   readonly #committer: Committer
+  readonly #offsets: GroupOffsets
   readonly #streams = new Map<string, Stream>()
   readonly #connections = new Set<Connection>()
   readonly #http: HttpServer
   readonly #webSockets: WebSocketServer
   readonly #host: GroupHost
   #directory!: Directory
-  #groupWrites = new Map<string, Write>()
   #nextNumber = 1
   #timers: Timer[] = []
-  #groupsFlush: Promise<void> | undefined
   #closed = false
 
   private constructor(log: Log, options: StreamSeaServerOptions) {
@@ -103,9 +91,10 @@ export class StreamSeaServer {
     }
     this.#log = log
     this.#committer = new Committer(log, () => this.now())
+    this.#offsets = new GroupOffsets(log, this.#committer, this.clock, (error) => this.report(error))
     this.#host = {
       clock: this.clock,
-      commit: (group, offset) => this.#keepGroup(group, offset),
+      commit: (group, offset) => this.#offsets.moved(group, offset),
       deadLetter: (group, text) => this.#deadLetter(group, text),
       failed: (error) => this.report(error),
     }
@@ -276,7 +265,7 @@ export class StreamSeaServer {
     for (const stream of this.streamsOf(jail)) {
       this.#streams.delete(streamKey(jail, stream.name))
       for (const group of stream.groups.values()) group.close()
-      const groups = (await this.#log.list(`g!${stream.number}!`)).map(([key]): Write => ({ type: 'delete', key }))
+      const groups = await this.#offsets.removal(stream)
       await this.#committer.write([
         ...groups,
         { type: 'delete', key: `s!${jail}!${stream.name}` },
@@ -310,8 +299,8 @@ export class StreamSeaServer {
         return 'the group acknowledges, or does not, as its first member said'
       return found
     }
-    const kept = group === undefined ? undefined : await this.#log.get(groupKey(stream, client.id, group))
-    const position = kept === undefined ? await this.#startOf(stream, options) : Math.max(Number(kept), stream.start)
+    const kept = group === undefined ? undefined : await this.#offsets.find(stream, client.id, group)
+    const position = kept === undefined ? await this.#startOf(stream, options) : Math.max(kept, stream.start)
     const made = new Group(
       stream,
       client.id,
@@ -331,7 +320,7 @@ export class StreamSeaServer {
     if (other !== undefined) return other
     stream.groups.set(key, made)
     if (group !== undefined && kept === undefined) {
-      this.#keepGroup(made, position)
+      this.#offsets.moved(made, position)
       await this.groupsKept()
     }
     return made
@@ -347,25 +336,12 @@ export class StreamSeaServer {
 
   /** Resolves when the committed offsets of groups are durable. */
   groupsKept(): Promise<void> {
-    if (this.#groupWrites.size === 0) return Promise.resolve()
-    // Those who ask in one turn share the write.
-    this.#groupsFlush ??= Promise.resolve().then(() => {
-      this.#groupsFlush = undefined
-      return this.#flushGroups()
-    })
-    return this.#groupsFlush
+    return this.#offsets.kept()
   }
 
   /** The named groups of a stream and how far they are, also those that nobody is in. */
-  async groupsOf(stream: Stream): Promise<GroupState[]> {
-    const kept = await this.#log.list(`g!${stream.number}!`)
-    return kept.map(([key, value]) => {
-      const [, , client = '', group = ''] = key.split('!')
-      const live = stream.groups.get(`${client} =${group}`)
-      const committed = live?.committed ?? Number(value)
-      const lag = stream.next - Math.max(committed, stream.start)
-      return { client, group, committed, lag, members: live?.members ?? 0 }
-    })
+  groupsOf(stream: Stream): Promise<GroupState[]> {
+    return this.#offsets.of(stream)
   }
 
   /** The newest messages of a stream, as text. */
@@ -417,7 +393,7 @@ export class StreamSeaServer {
       if (!this.#http.listening && this.#connections.size === 0) resolve()
     })
     await this.#committer.settled()
-    await this.#flushGroups()
+    await this.#offsets.keep()
     for (const stream of this.#streams.values()) for (const group of stream.groups.values()) group.close()
     await this.#log.close()
     this.status.emit('closed')
@@ -458,19 +434,6 @@ export class StreamSeaServer {
     if (from === 'start') return stream.start
     if ('offset' in from) return Math.min(Math.max(from.offset, stream.start), stream.next)
     return offsetAtTime(this.#log, stream.number, from.time, stream.start, stream.next)
-  }
-
-  #keepGroup(group: Group, offset: number): void {
-    const key = groupKey(group.stream, group.client, group.options.name ?? '')
-    this.#groupWrites.set(key, { type: 'put', key, value: String(offset) })
-    if (this.#groupWrites.size === 1)
-      this.clock.after(100, () => this.#flushGroups().catch((error) => this.report(error)))
-  }
-
-  #flushGroups(): Promise<void> {
-    const writes = [...this.#groupWrites.values()]
-    this.#groupWrites.clear()
-    return writes.length === 0 ? Promise.resolve() : this.#committer.write(writes)
   }
 
   #deadLetter(group: Group, text: string): void {
@@ -524,8 +487,4 @@ function downgrade(name: string, version: SchemaVersion, old: SchemaVersion): st
 
 function streamKey(jail: string, name: string): string {
   return `${jail}!${name}`
-}
-
-function groupKey(stream: Stream, client: string, group: string): string {
-  return `g!${stream.number}!${client}!${group}`
 }
