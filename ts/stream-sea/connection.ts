@@ -16,6 +16,8 @@ import { textFrame } from './server-frame.js'
 const HIGH_WATER = 1 << 20
 /** ms between a refused authentication and the close: clients that read the reply first need it. */
 const REFUSED_LINGER = 1000
+/** ms that a peer has to answer a close. */
+const CLOSE_WITHIN = 1000
 
 /** Frames that subscriptions with the same head share, by entry. */
 const shared = new WeakMap<Entry, Map<string, Buffer>>()
@@ -138,9 +140,11 @@ export class Connection {
     this.#socket.terminate()
   }
 
+  /** Says why it ends; a peer that does not answer in time is cut off. */
   close(code: number, reason: string): void {
     this.#closing = true
     this.#socket.close(code, reason)
+    this.#server.clock.after(CLOSE_WITHIN, () => this.#socket.terminate())
   }
 
   /** Writes deliveries. */
@@ -251,7 +255,7 @@ export class Connection {
     if (client === undefined) {
       this.#reply({ id, action: 'authenticate', success: false, error: { message: 'Invalid credentials' } })
       this.#closing = true
-      this.#server.clock.after(REFUSED_LINGER, () => this.#socket.close(1008, 'Invalid credentials'))
+      this.#server.clock.after(REFUSED_LINGER, () => this.close(1008, 'Invalid credentials'))
       return
     }
     this.#client = client
