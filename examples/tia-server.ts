@@ -22,7 +22,9 @@ await server.start([
     sigtype: TIA_SIG_USER_1,
   }),
 ])
+const alive = setInterval(() => {}, 60_000)
 console.log(`listening on port ${server.port}`)
 
 process.once('SIGINT', () => void server.drain())
 await server.closed
+clearInterval(alive)

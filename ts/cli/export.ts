@@ -26,6 +26,7 @@ export interface Export {
 const FORMATS: Readonly<Record<string, (call: Call, what: Export) => Promise<Sink>>> = {
   parquet: async (_call, { file, table, reopen }) => ParquetSink.open(file, await fieldsOf(await reopen(), table)),
   csv: async (call, { file }) => new CsvSink(call, file),
+  xdf: async (_call, { file, source }) => (await import('../tia/xdf.js')).XdfSink.open(file, source),
 }
 
 const TABLES = ['measurement', 'record', 'event'] as const
