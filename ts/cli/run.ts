@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   publish: () => import('./publish.js'),
   serve: () => import('./serve.js'),
   'stream-sea': () => import('./stream-sea.js'),
+  sisock: () => import('./sisock.js'),
   view: () => import('./view.js'),
 }
 

@@ -25,6 +25,8 @@ export interface ServeModule {
 const SYSTEMS: Readonly<Record<string, () => Promise<ServeModule>>> = {
   cdtp: () => import('../cdtp/serve.js'),
   'stream-sea': () => import('../stream-sea/serve.js'),
+  sisock: () => import('../sisock/serve.js'),
+  'sisock-hub': () => import('../sisock/serve-hub.js'),
   sttp: () => import('../sttp/serve.js'),
   tia: () => import('../tia/serve.js'),
 }

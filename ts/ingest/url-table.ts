@@ -18,6 +18,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<SourceModule>>> = {
   cdtp: () => import('../cdtp/source.js'),
   file: () => import('./file-source.js'),
   streamsea: () => import('../stream-sea/source.js'),
+  sisock: () => import('../sisock/source.js'),
   sttp: () => import('../sttp/source.js'),
   tia: () => import('../tia/source.js'),
 }

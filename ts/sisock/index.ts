@@ -1,4 +1,6 @@
 export type { EventHandler, Invocation, Procedure, Registration, Subscription, WampSession } from './autobahn.js'
+export { type Annotation, type BridgeBackend, ConsumerBackend } from './bridge/backend.js'
+export { GrafanaBridge, type GrafanaBridgeOptions } from './bridge/bridge.js'
 export type {
   Column,
   DataReply,
@@ -16,6 +18,7 @@ export {
 } from './data-node-consumer.js'
 export { type DataNode, DataNodeHub, type DataNodeHubConfig } from './data-node-hub.js'
 export { type DataNodeConfig, DataNodeServer } from './data-node-server.js'
+export { DataNodeSource, type DataNodeSourceOptions } from './data-node-source.js'
 export type { DataResult, Timeline, Values } from './data-reader.js'
 export { extremeRows, lowerBound, pick, strideRows } from './min-stride.js'
 export { WampRouter, type WampRouterOptions } from './router/router.js'
@@ -28,6 +31,7 @@ export {
   type Users,
 } from './router/users.js'
 export { type Serializer, type SerializerName, type SerializerOptions, serializer } from './serializer.js'
+export { SyntheticNode, type SyntheticOptions } from './synthetic-node.js'
 export {
   BASE_URI,
   OCS_PORT,
