@@ -23,6 +23,25 @@ export type CellValue = string | number | boolean | bigint | null
 /** A row as an object: the columns' names in camelCase (`SignalID` is `signalId`). */
 export type DataRecord = Readonly<Record<string, CellValue>>
 
+/** A row of MeasurementDetail. */
+export interface MeasurementRecord {
+  readonly deviceAcronym: string | null
+  /** Measurement key, `SOURCE:number`. */
+  readonly id: string | null
+  /** GUID. */
+  readonly signalId: string
+  readonly pointTag: string | null
+  readonly signalReference: string | null
+  /** Type of the signal: FREQ, VPHM, VPHA, STAT, ... */
+  readonly signalAcronym: string | null
+  readonly phasorSourceIndex: number | null
+  readonly description: string | null
+  readonly internal: boolean | null
+  readonly enabled: boolean | null
+  /** ISO 8601. */
+  readonly updatedOn: string | null
+}
+
 /** Bytes of XML, uncompressed, that are read unless told. */
 const LIMIT_BYTES = 1 << 30
 

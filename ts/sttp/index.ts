@@ -5,6 +5,7 @@ export {
   type DataRecord,
   DataSet,
   type DataTable,
+  type MeasurementRecord,
   type Precedence,
 } from './data-set.js'
 export { guidBytes, guidText, Measurement } from './measurement.js'

@@ -8,7 +8,7 @@ import type { SttpSubscription } from './codec.js'
 import { sttpWriteResponse } from './codec.js'
 import { hasModes, MODE } from './codes.js'
 import { type CacheSignals, Cohort } from './cohort.js'
-import { type DataRecord, DataSet, type Precedence } from './data-set.js'
+import { DataSet, type MeasurementRecord, type Precedence } from './data-set.js'
 import { sttpError } from './error-codes.js'
 import { FrameMemory } from './frame-memory.js'
 import { guidBytes, guidText, type Measurement } from './measurement.js'
@@ -148,9 +148,9 @@ export class Publisher extends Session {
   }
 
   /** The measurements that a filter selects, such as `SignalAcronym <> 'STAT'`, with their columns in camelCase. */
-  filterMetadata(filter: string): DataRecord[] {
+  filterMetadata(filter: string): MeasurementRecord[] {
     const rows = this.#dataSet.select(filter, 'MeasurementDetail', this.#options.precedence)
-    return this.#dataSet.records('MeasurementDetail', rows)
+    return this.#dataSet.records('MeasurementDetail', rows) as unknown as MeasurementRecord[]
   }
 
   /**
