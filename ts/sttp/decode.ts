@@ -234,6 +234,8 @@ function malformed({ code, offset, length }: { code: string; offset: number; len
 }
 
 /** Values as JSON has them: 64-bit integers as text, binary as hex. */
+function plain(value: object): object
+function plain(value: unknown): unknown
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
