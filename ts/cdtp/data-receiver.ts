@@ -4,14 +4,12 @@ import { tell } from '../session/diagnostics.js'
 import { sessionError } from '../session/error-codes.js'
 import { fromNative } from '../session/errors.js'
 import { Ledger } from '../session/ledger.js'
-import type { Policy } from '../session/source.js'
 import { Stats } from '../session/stats.js'
 import { StatusStream } from '../session/status.js'
 import { type CdtpFault, encodeRunMessage, encodeValue, Indexer } from './codec.js'
-import type { DataRecord } from './data-record.js'
+import type { DataReceiverOptions } from './data-receiver-options.js'
 import { InvalidCDTPMessageType, RecvTimeoutError } from './errors.js'
 import { hostId } from './host-id.js'
-import type { Logger } from './logger.js'
 import { MessageIndex } from './message-index.js'
 import { MessageType, RecordBatch } from './record-batch.js'
 import { conditionName, RunCondition } from './run-condition.js'
@@ -19,47 +17,12 @@ import { SenderRun, type SequenceRange } from './sender-run.js'
 import type { DiscoveredService } from './service.js'
 import { TransmitterState, type TransmitterStateSeq } from './transmitter-state.js'
 import type { Values } from './value.js'
-import { highWaterMark, isClosed, type Zmq, zeromq } from './zeromq.js'
+import { highWaterMark, isClosed, zeromq } from './zeromq.js'
 
 /** The part of a ZeroMQ socket that a receiver uses. */
 export interface PullSocket {
   receive(): Promise<Uint8Array[]>
   close(): void
-}
-
-/** What a receiver is made of: the seed's arguments by name, and options. All can be left out. */
-export interface DataReceiverOptions {
-  /** A ZeroMQ context; that of the package unless told. */
-  readonly context?: Zmq.Context
-  readonly logger?: Logger
-  readonly receiveBorCb?: (sender: string, userTags: Values, configuration: Values) => void | Promise<void>
-  readonly receiveDataCb?: (sender: string, record: DataRecord) => void | Promise<void>
-  readonly receiveEorCb?: (sender: string, userTags: Values, runMetadata: Values) => void | Promise<void>
-  /** Canonical names of the transmitters that are taken; null or left out: all. */
-  readonly dataTransmitters?: ReadonlySet<string> | null
-  /** The name in ledger and status; `cdtp` unless told. */
-  readonly name?: string
-  /** Whether a malformed message ends the run, as it does in the peers; it is put aside unless told. */
-  readonly malformedIsFatal?: boolean
-  /** Whether a sender may begin another run after its EOR, without `startReceiving` in between. */
-  readonly manyRuns?: boolean
-  /** Bytes of batches that may wait for the consumer; 16 MiB unless told. ZeroMQ's high-water mark follows it. */
-  readonly queueBytes?: number
-  readonly policy?: Policy
-  /** The longest message taken, bytes; 256 MiB unless told. */
-  readonly maxMessageBytes?: number
-  /** Records of a batch; a message with more gives several. 16,384 unless told. */
-  readonly maxRecords?: number
-  /** Blocks of a record; 65,536 unless told. */
-  readonly maxBlocks?: number
-  /** Told of every batch. */
-  readonly onBatch?: (batch: RecordBatch) => void
-  /** Takes the batches instead of callbacks or a loop. */
-  readonly delivery?: Delivery<RecordBatch>
-  readonly stats?: Stats
-  readonly ledger?: Ledger
-  readonly status?: StatusStream
-  readonly clock?: Clock
 }
 
 interface Connection {
@@ -222,7 +185,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   async stopReceiving(): Promise<void> {
     if (!this.#running) return
     try {
-      while (this.#exception === undefined && this.#quietFor() < DRAIN_MS) await sleep(this.#clock, DRAIN_MS / 4)
+      while (this.#exception === undefined && this.quietFor < DRAIN_MS) await sleep(this.#clock, DRAIN_MS / 4)
       const end = this.#clock.elapsed() + this.eorTimeout * 1000
       while (this.#exception === undefined && this.#open().length > 0 && this.#clock.elapsed() < end) {
         await sleep(this.#clock, 10)
@@ -242,6 +205,16 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   /** Gives a substitute for every EOR that has not come. */
   async endOpenRuns(): Promise<void> {
     for (const run of this.#open()) await this.#substituteEor(run)
+  }
+
+  /** ms since the last message of any connection; 0 while some wait for the consumer. */
+  get quietFor(): number {
+    if (this.#delivery.queuedBytes > 0) return 0
+    let quiet = Number.POSITIVE_INFINITY
+    for (const { lastMessage } of this.#connections.values()) {
+      quiet = Math.min(quiet, this.#clock.elapsed() - lastMessage)
+    }
+    return quiet
   }
 
   /** Whether some run has begun and not ended. */
@@ -349,16 +322,6 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     return new SenderRun(sender, run, { ledger: this.ledger, stats: this.stats, status: this.status })
   }
 
-  /** ms since the last message of any connection. */
-  #quietFor(): number {
-    if (this.#delivery.queuedBytes > 0) return 0
-    let quiet = Number.POSITIVE_INFINITY
-    for (const { lastMessage } of this.#connections.values()) {
-      quiet = Math.min(quiet, this.#clock.elapsed() - lastMessage)
-    }
-    return quiet
-  }
-
   /** Runs that have begun and not ended. */
   #open(): SenderRun[] {
     return [...this.#runs.values()].filter((run) => run.state === TransmitterState.BOR_RECEIVED)
@@ -420,7 +383,8 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     this.status.emit('malformed', { code, reason, offset, length })
     this.#options.logger?.log('WARNING', `put aside a message of ${length} bytes: ${reason}`)
     this.ledger.add({ cause: 'decoder', bytes: length })
-    if (this.#options.malformedIsFatal) this.#fail(sessionErrorOf(code, reason, offset))
+    if (this.#options.malformedIsFatal)
+      this.#fail(fromNative(Object.assign(new Error(reason), { code }), 'cdtp', offset))
   }
 
   #handle(message: Uint8Array, index: MessageIndex): Promise<void> | undefined {
@@ -544,8 +508,4 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     if (this.#options.delivery === undefined && this.#options.receiveBorCb === undefined) this.#delivery.end(error)
     this.#room?.resolve()
   }
-}
-
-function sessionErrorOf(code: string, reason: string, offset: number): Error {
-  return fromNative(Object.assign(new Error(reason), { code }), 'cdtp', offset)
 }

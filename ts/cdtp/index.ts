@@ -2,7 +2,8 @@ export { Chirp, type ChirpOptions } from './chirp.js'
 export { type Answer, Verb } from './command-receiver.js'
 export { Configuration } from './configuration.js'
 export { Controller, type ControllerOptions, type RunOptions } from './controller.js'
-export { DataReceiver, type DataReceiverOptions, type PullSocket } from './data-receiver.js'
+export { DataReceiver, type PullSocket } from './data-receiver.js'
+export type { DataReceiverOptions } from './data-receiver-options.js'
 export { type DataRecord, NewDataRecord, ReceivedRecord } from './data-record.js'
 export {
   type BindOptions,
@@ -22,7 +23,8 @@ export { MonitoringSender } from './monitoring-sender.js'
 export { ReceiverSatellite, type ReceiverSatelliteOptions } from './receiver-satellite.js'
 export { MessageType, RecordBatch } from './record-batch.js'
 export { conditionName, RunCondition } from './run-condition.js'
-export { Satellite, type SatelliteOptions, type UserCommand } from './satellite.js'
+export { Satellite } from './satellite.js'
+export type { SatelliteOptions, UserCommand } from './satellite-options.js'
 export {
   SatelliteState,
   type SatelliteStateName,

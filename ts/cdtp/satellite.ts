@@ -6,8 +6,9 @@ import { cdtpError } from './error-codes.js'
 import { HeartbeatReceiver, type Remote } from './heartbeat-receiver.js'
 import { HeartbeatFlag, HeartbeatSender, ROLES, type Role } from './heartbeat-sender.js'
 import { canonicalName, isRunId } from './host-id.js'
-import type { Logger, LogLevel } from './logger.js'
+import type { LogLevel } from './logger.js'
 import { MonitoringSender } from './monitoring-sender.js'
+import { COMMANDS, type SatelliteOptions, type UserCommand } from './satellite-options.js'
 import {
   SatelliteState,
   type SatelliteStateName,
@@ -21,37 +22,6 @@ import { timestampNow, type Value, type Values } from './value.js'
 /** The version that `get_version` answers unless told. */
 const VERSION = '0.1.0'
 const LOOPBACK = '127.0.0.1'
-
-/** What every satellite is made of. */
-export interface SatelliteOptions {
-  /** The first half of the canonical name. */
-  readonly type: string
-  /** The second half. */
-  readonly name: string
-  /** The constellation. */
-  readonly group: string
-  /** IPv4 addresses of the interfaces; all, and the loopback, unless told. */
-  readonly interfaces?: readonly string[]
-  readonly version?: string
-  /** TCP ports; 0, chosen by the system, unless told. */
-  readonly commandPort?: number
-  readonly heartbeatPort?: number
-  readonly monitoringPort?: number
-  /** Told what goes into the log beside the listeners of the constellation. */
-  readonly logger?: Logger
-  readonly clock?: Clock
-}
-
-/** A command of a satellite's own. */
-export interface UserCommand {
-  /** Told by `get_commands`. */
-  readonly description: string
-  /** How many arguments it takes; 0 unless told. */
-  readonly arguments?: number
-  /** In which states it is allowed; in all unless told. */
-  readonly states?: readonly SatelliteStateName[]
-  run(...args: Value[]): Answer | Promise<Answer>
-}
 
 /**
  * A member of a constellation: a state machine that a controller drives, heartbeats, logs and metrics.
@@ -383,20 +353,7 @@ export class Satellite {
     const reconfigure = 'Changes part of the configuration.\nA map.'
     const commands: Record<string, Value> = {
       ...(this.doReconfiguring === undefined ? {} : { reconfigure }),
-      initialize: 'Configures the satellite.\nA map.',
-      launch: 'Prepares for runs.\nNo arguments.',
-      land: 'Back from launch.\nNo arguments.',
-      start: 'Begins a run.\nThe run identifier.',
-      stop: 'Ends the run.\nNo arguments.',
-      shutdown: 'Ends the satellite.\nNo arguments.',
-      get_name: 'The canonical name.\nNo arguments.',
-      get_version: 'The version.\nNo arguments.',
-      get_commands: 'The commands.\nNo arguments.',
-      get_state: 'The state.\nNo arguments.',
-      get_role: 'The role.\nNo arguments.',
-      get_status: 'The status text.\nNo arguments.',
-      get_config: 'The configuration.\nNo arguments.',
-      get_run_id: 'The run identifier.\nNo arguments.',
+      ...COMMANDS,
     }
     for (const [name, { description }] of this.#userCommands) commands[name] = description
     return { text: `${Object.keys(commands).length} commands known`, payload: commands }

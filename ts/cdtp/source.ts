@@ -1,6 +1,7 @@
 import { sessionError } from '../session/error-codes.js'
 import { type SourceDescription, type SourceOptions, SourceSession } from '../session/index.js'
-import { DataReceiver, type DataReceiverOptions } from './data-receiver.js'
+import { DataReceiver } from './data-receiver.js'
+import type { DataReceiverOptions } from './data-receiver-options.js'
 import { hostId } from './host-id.js'
 import { ReceiverSatellite } from './receiver-satellite.js'
 import { MessageType, type RecordBatch } from './record-batch.js'
@@ -8,6 +9,8 @@ import { Service } from './service.js'
 import { highWaterMark, type Zmq, zeromq } from './zeromq.js'
 
 const CONNECT_MS = 1000
+/** How long nothing may come behind a disconnection until its messages count as read, ms. */
+const QUIET_MS = 150
 
 /** The options of a `cdtp://` URL. */
 export const sourceOptions = {
@@ -141,15 +144,22 @@ export class EndpointSource extends CdtpSource {
         timer.cancel()
         resolve()
       })
-      // ZeroMQ connects again by itself: only a run that was cut is a loss.
-      socket.events.on('disconnect', () => {
-        if (this.#socket === socket && this.#receiver.isInRun) this.connectionLost()
-      })
+      socket.events.on('disconnect', () => this.#disconnected(socket))
       this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
       socket.connect(`tcp://${this.#host}:${this.#port}`)
     })
     const hostUuid = hostId(this.peer)
     this.#receiver.addSocket({ hostUuid, serviceId: Service.DATA, address: this.#host, port: this.#port }, socket)
+  }
+
+  /**
+   * ZeroMQ connects again by itself, and what came before the disconnection is still to be read: only a run that has
+   * not ended when nothing is left was cut.
+   */
+  #disconnected(socket: Zmq.Pull): void {
+    if (this.#socket !== socket || !this.#receiver.isInRun) return
+    if (this.#receiver.quietFor >= QUIET_MS) this.connectionLost()
+    else this.clock.after(QUIET_MS, () => this.#disconnected(socket))
   }
 
   protected hangUp(): void {

@@ -280,7 +280,7 @@ fn every_monitoring_message() {
                 assert_eq!(json!(unit), description["unit"], "{name}");
             }
             MonitoringBody::Topics { topics, .. } => {
-                assert_eq!(map_json(topics, exact), description["topics"], "{name}")
+                assert_eq!(map_json(topics, exact), description["topics"], "{name}");
             }
             MonitoringBody::Log { text, .. } => assert_eq!(json!(text), description["text"], "{name}"),
         }
