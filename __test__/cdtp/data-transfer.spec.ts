@@ -27,6 +27,10 @@ async function pair(options: ConstructorParameters<typeof DataReceiver>[0] = {})
   return { transmitter, receiver }
 }
 
+async function until(condition: () => boolean) {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Sends a run of records of which some numbers are left out. */
 async function run(transmitter: DataTransmitter, records: number, skip: readonly number[] = [], metadata: Values = {}) {
   await transmitter.sendBor({ purpose: 'test' }, { rate: 5 })
@@ -65,6 +69,7 @@ test('a run arrives whole, by callbacks', async (t) => {
         },
       })
       await run(transmitter, 1000)
+      await until(() => receiver.stats.messagesIn > 0)
       await receiver.stopReceiving()
       t.is(receiver.bytesReceived, transmitter.bytesTransmitted)
       t.is(transmitter.recordsTransmitted, 1000n)
@@ -159,6 +164,7 @@ test('a second BOR ends the run unless many runs are taken', async (t) => {
   await many.transmitter.sendBor({}, {})
   await run(many.transmitter, 3)
   await run(many.transmitter, 2)
+  await until(() => conditions.length === 3)
   await many.receiver.stopReceiving()
   await many.receiver.close()
   await reading
@@ -266,6 +272,7 @@ test('ten thousand runs of one record', async (t) => {
     await transmitter.stopSending()
     await transmitter.sendEor({}, { data_records: 1 })
   }
+  await until(() => counts[2] === runs)
   await receiver.stopReceiving()
   await receiver.close()
   await reading
