@@ -323,11 +323,11 @@ test('a second receiver is noticed by all, and what each lacks is in its ledger'
 
 test('a malformed message is put aside, or ends the run where that is asked for', async (t) => {
   const { Push } = await import('zeromq')
-  const socket = new Push({ linger: 0 })
-  await socket.bind('tcp://127.0.0.1:*')
-  const transmitter = new DataTransmitter({ name: NAME, socket })
-  const port = Number(socket.lastEndpoint?.split(':').at(-1))
   for (const malformedIsFatal of [false, true]) {
+    const socket = new Push({ linger: 0 })
+    await socket.bind('tcp://127.0.0.1:*')
+    const transmitter = new DataTransmitter({ name: NAME, socket })
+    const port = Number(socket.lastEndpoint?.split(':').at(-1))
     const receiver = new DataReceiver({ malformedIsFatal })
     receiver.startReceiving()
     await receiver.addSender(service(port))
@@ -348,6 +348,6 @@ test('a malformed message is put aside, or ends the run where that is asked for'
       t.like([...receiver.ledger][0], { cause: 'decoder', bytes: 7, count: null })
     }
     await receiver.abortReceiving()
+    socket.close()
   }
-  socket.close()
 })
