@@ -151,9 +151,10 @@ async function latencies(port: number, count: number): Promise<Sample> {
   const times: number[] = []
   for (let n = 0; n < count; n++) {
     const start = performance.now()
-    void client.publish({ stream: STREAM, payloadText: message(n) })
+    const published = client.publish({ stream: STREAM, payloadText: message(n) })
     await messages.next()
     times.push(performance.now() - start)
+    await published
   }
   await client.close()
   times.sort((a, b) => a - b)
