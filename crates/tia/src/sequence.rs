@@ -125,7 +125,7 @@ const fn bit(id: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Arrival::{Duplicate, Gap, Late, Next};
+    use Arrival::{Duplicate, Gap, Late, Next, Restart};
     use proptest::prelude::*;
 
     #[test]
@@ -139,18 +139,18 @@ mod tests {
     #[test]
     fn ids_far_behind_are_a_restart() {
         let mut sequence = Sequence::default();
-        assert_eq!(sequence.take(100_000), Arrival::Next);
-        assert_eq!(sequence.take(1), Arrival::Restart);
-        assert_eq!(sequence.take(2), Arrival::Next);
+        assert_eq!(sequence.take(100_000), Next);
+        assert_eq!(sequence.take(1), Restart);
+        assert_eq!(sequence.take(2), Next);
     }
 
     #[test]
     fn a_gap_wider_than_the_window_forgets() {
         let mut sequence = Sequence::default();
         sequence.take(0);
-        assert_eq!(sequence.take(100_000), Arrival::Gap { first: 1, last: 99_999 });
-        assert_eq!(sequence.take(99_000), Arrival::Late);
-        assert_eq!(sequence.take(99_000), Arrival::Duplicate);
+        assert_eq!(sequence.take(100_000), Gap { first: 1, last: 99_999 });
+        assert_eq!(sequence.take(99_000), Late);
+        assert_eq!(sequence.take(99_000), Duplicate);
     }
 
     proptest! {
@@ -160,7 +160,7 @@ mod tests {
             let mut taken = std::collections::BTreeSet::new();
             for id in ids {
                 let arrival = sequence.take(id);
-                prop_assert_eq!(arrival == Arrival::Duplicate, !taken.insert(id));
+                prop_assert_eq!(arrival == Duplicate, !taken.insert(id));
             }
         }
 

@@ -58,7 +58,7 @@ fn white_space_and_carriage_returns_are_taken() {
         "TiA 1.0\r\nGetDataConnection:   TCP\r\n\r\n",
         " TiA 1.0 \n GetDataConnection : TCP \n\n",
     ] {
-        assert_eq!(read(text).unwrap(), [message.clone()], "{text:?}");
+        assert_eq!(read(text).unwrap(), std::slice::from_ref(&message), "{text:?}");
     }
     let error = "TiA 1.0\nError -- Details:This connection has already a custom config\n\n";
     assert_eq!(
