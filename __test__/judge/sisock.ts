@@ -37,7 +37,7 @@ export const judge: Judge = async function* (folder) {
     let count = 0
     const wrong: string[] = []
     for (const frame of vector.frames) {
-      if (frame.msg === undefined) continue
+      if (frame.msg === undefined && frame.hex === undefined) continue
       count++
       const detail = wrongFrame(frame, name)
       if (detail !== undefined) wrong.push(`message ${count}: ${detail}`)
@@ -56,14 +56,16 @@ function wrongFrame({ raw, hex, msg }: Frame, name: SerializerName): string | un
   if (text === undefined) return 'no bytes'
   const bytes = name === 'json' ? Buffer.from(text) : Buffer.from(text, 'hex')
   const one = serializer(name, { columns: false })
-  if (!isDeepStrictEqual(one.unserialize(bytes), msg)) return 'read as something else'
-  if (!isDeepStrictEqual(one.unserialize(one.serialize(msg)), msg)) return 'not read back as it was written'
+  const message = one.unserialize(bytes)
+  // The binary recordings have the bytes alone.
+  if (!Array.isArray(message) || (msg !== undefined && !isDeepStrictEqual(message, msg)))
+    return 'read as something else'
+  if (!isDeepStrictEqual(one.unserialize(one.serialize(message)), message)) return 'not read back as it was written'
   const head = new Message(name, Buffer.from(bytes))
-  return head.type === msg?.[0] ? undefined : `the router takes it for ${head.type}`
+  return head.type === message[0] ? undefined : `the router takes it for ${head.type}`
 }
 
 function wrongSignature({ secret, frames }: AuthCase): string | undefined {
-  const last = frames.at(-1)?.msg?.[0]
   const challenge = frames.find(({ msg }) => msg?.[0] === 4)?.msg?.[2] as Record<string, unknown> | undefined
   const given = frames.find(({ msg }) => msg?.[0] === 5)?.msg?.[1]
   if (challenge === undefined || given === undefined)
@@ -72,9 +74,6 @@ function wrongSignature({ secret, frames }: AuthCase): string | undefined {
   const { salt, iterations, keylen } = challenge as { salt?: string; iterations?: number; keylen?: number }
   const numbers = { ...(iterations === undefined ? {} : { iterations }), ...(keylen === undefined ? {} : { keylen }) }
   const key = salt === undefined ? secret : deriveKey(secret, { salt, ...numbers })
-  const isRight = signChallenge(key, challenge['challenge'] as string) === given
-  const wasTaken = frames.some(({ msg }) => msg?.[0] === 2)
-  return isRight === wasTaken
-    ? undefined
-    : `the signature is ${isRight ? 'right' : 'wrong'} and the exchange ended with ${last}`
+  // A refused exchange was signed with a wrong secret, and that is the one recorded: the signature follows from it all the same.
+  return signChallenge(key, challenge['challenge'] as string) === given ? undefined : 'another signature'
 }
