@@ -336,17 +336,22 @@ class NodeSession extends WampClient {
     const interval = this.#config.checkInterval ?? 5000
     if (interval === 0) return
     try {
-      this.#hub = await this.#hubId()
+      this.#hub = await this.#hubId().catch(() => undefined)
       while (turn === this.#checks) {
         await sleep(this.clock, interval, this.signal)
         if (turn !== this.#checks || this.state !== 'connected') continue
-        const hub = await this.#hubId()
-        if (hub === null || hub === this.#hub) continue
-        if (hub !== undefined || !(await this.#isListed())) await this.#tryAdd()
-        this.#hub = hub
+        try {
+          const hub = await this.#hubId()
+          if (hub === null || hub === this.#hub) continue
+          if (hub !== undefined || !(await this.#isListed())) await this.#tryAdd()
+          this.#hub = hub
+        } catch (error) {
+          // The hub went away while it was asked: the next turn sees another.
+          this.status.emit('check-failed', describeError(error as Error))
+        }
       }
-    } catch (error) {
-      if (turn === this.#checks && !this.signal.aborted) this.status.emit('check-failed', describeError(error as Error))
+    } catch {
+      // The session has ended, or its connection, after which another turn begins.
     }
   }
 
