@@ -244,7 +244,8 @@ export class ClientConnection {
       return
     }
     this.#modes = modes
-    const text = `STTP v${version} client connection accepted: requested operational modes applied.`
+    // Not the words of the C++ publisher: subscribers know its defects by them.
+    const text = `Operational modes of protocol version ${version} applied.`
     this.#answer('succeeded', COMMAND.defineOperationalModes, text)
     this.#host.told(this, { kind: 'joined' })
   }

@@ -86,6 +86,7 @@ impl SttpDataSet {
     }
 
     /// Its XML, without some tables.
+    #[allow(clippy::wrong_self_convention, reason = "a panic poisons it")]
     #[napi(catch_unwind)]
     pub fn to_xml(&mut self, without: Vec<String>) -> Result<Buffer> {
         self.set.call(|set| {
@@ -137,7 +138,7 @@ impl SttpDataSet {
         })
     }
 
-    /// Replaces ActiveMeasurements by the table derived from measurements, devices and phasors.
+    /// Replaces `ActiveMeasurements` by the table derived from measurements, devices and phasors.
     #[napi(catch_unwind)]
     pub fn derive_active_measurements(&mut self) -> Result<()> {
         self.set.call(|set| {
@@ -148,7 +149,7 @@ impl SttpDataSet {
 
     /// A data set of only the rows that a refresh's filters select, and of every row of tables that they do not name.
     #[napi(catch_unwind)]
-    pub fn filtered(&mut self, filters: String, is_standard: bool) -> Result<SttpDataSet> {
+    pub fn filtered(&mut self, filters: String, is_standard: bool) -> Result<Self> {
         self.set.call(|set| {
             let kept = metadata::filtered_metadata(set, &filters, precedence(is_standard)).map_err(filter_error)?;
             Ok(Self { set: Guarded::new(kept) })

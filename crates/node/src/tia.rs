@@ -1,4 +1,4 @@
-//! TiA: packets, control messages and meta info for `ts/tia`.
+//! `TiA`: packets, control messages and meta info for `ts/tia`.
 
 use measurand_tia::{
     Block, BuildError, ChannelInfo, ChannelSelection, Dialect, Document, FramerOptions, MeasurementDecoder,

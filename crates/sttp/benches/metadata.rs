@@ -44,7 +44,7 @@ fn xml() -> Vec<u8> {
 
 fn metadata(bench: &mut Criterion) {
     let xml = xml();
-    println!("metadata: {} rows, {:.1} MB of XML", ROWS, xml.len() as f64 / 1e6);
+    eprintln!("metadata: {} rows, {:.1} MB of XML", ROWS, xml.len() as f64 / 1e6);
     let mut group = bench.benchmark_group("metadata");
     group.sample_size(10);
     group.bench_function("parse 100000", |b| b.iter(|| DataSet::from_xml(&xml[..], &DataSetLimits::default())));

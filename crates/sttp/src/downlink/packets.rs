@@ -25,6 +25,8 @@ enum Pending {
         slot: usize,
         count: u32,
         from: usize,
+        /// Bytes of the packet's records in front of those in `held`.
+        read: usize,
     },
     /// The packet is in `held`, its event is told.
     Reported,
@@ -132,12 +134,13 @@ impl Packets {
     pub(super) fn go_on(&mut self, block: &mut Block<'_>) -> Status {
         match self.pending {
             Pending::None => Status::NeedMore,
-            Pending::Compact { slot, count, from } => {
+            Pending::Compact { slot, count, from, read } => {
                 let held = core::mem::take(&mut self.held);
-                let (status, left) = self.compact_records(slot, count, held.get(from..).unwrap_or_default(), block);
+                let records = held.get(from..).unwrap_or_default();
+                let (status, left) = self.compact_records(slot, count, records, read + from, block);
                 self.held = held;
                 if let Some(Left { records, bytes }) = left {
-                    self.pending = Pending::Compact { slot, count: records, from: from + bytes };
+                    self.pending = Pending::Compact { slot, count: records, from: from + bytes, read };
                 }
                 status
             }
@@ -271,21 +274,22 @@ impl Packets {
         if let Some(quirk) = seen {
             self.quirk(quirk);
         }
-        let (status, left) = self.compact_records(slot, body.count, body.records, block);
+        let (status, left) = self.compact_records(slot, body.count, body.records, 0, block);
         if let Some(Left { records, bytes }) = left {
             self.held.clear();
             self.held.extend_from_slice(body.records.get(bytes..).unwrap_or_default());
-            self.pending = Pending::Compact { slot, count: records, from: 0 };
+            self.pending = Pending::Compact { slot, count: records, from: 0, read: bytes };
         }
         status
     }
 
-    /// Gives records to the block, and says what is left where it is full.
+    /// Gives records to the block, and says what is left where it is full; `before` bytes of the packet's are read.
     fn compact_records(
         &mut self,
         slot: usize,
         count: u32,
         records: &[u8],
+        before: usize,
         block: &mut Block<'_>,
     ) -> (Status, Option<Left>) {
         self.pending = Pending::None;
@@ -293,7 +297,7 @@ impl Packets {
             self.lose_packet(LossCause::UnknownCache, None, count);
             return (Status::NeedMore, None);
         };
-        let before = block.len();
+        let first = block.len();
         match compact::decode(records, count, &self.form, &cache.rows, block) {
             Ok(decoded) => {
                 self.lose_signals(decoded.skipped.into());
@@ -309,9 +313,11 @@ impl Packets {
                 }
                 (if self.has_event() { Status::Control } else { Status::NeedMore }, None)
             }
-            Err(error @ CompactError::Truncated { missing, .. }) => {
-                let rows = (block.len() - before) as u32;
+            Err(CompactError::Truncated { offset, missing }) => {
+                let rows = (block.len() - first) as u32;
                 self.lose_signals(u64::from(count.saturating_sub(missing).saturating_sub(rows)));
+                // The decoder counts from what it was given now; how the rows were cut into blocks is not to be seen.
+                let error = CompactError::Truncated { offset: before + offset, missing };
                 (self.malformed(error.into(), Some(missing.into())), None)
             }
             Err(error) => (self.malformed(error.into(), Some(count.into())), None),
