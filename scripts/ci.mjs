@@ -11,6 +11,7 @@ await npx('tsc', 'tsc', '--noEmit')
 await npx('tsc of the benches', 'tsc', '-p', 'benches')
 await tally.check('rustfmt', 'cargo', ['fmt', '--all', '--check'])
 await tally.check('clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'])
+await tally.check('page of error codes', 'node', ['scripts/errors-page.mjs', '--check'])
 await npx('publint', 'publint', '--strict')
 await npx('are the types wrong', 'attw', '--pack', '.', '--profile', 'esm-only')
 

@@ -80,12 +80,12 @@ async function* calls(
   try {
     await start(ours('hub', router.url))
     const contenders: Contender[] = []
-    const kinds = [
+    const kinds: [who: string, command: typeof ours][] = [
       ['measurand', ours],
       [AUTOBAHN, npm],
-      ...(hasPython ? [['autobahn-python 26.10', python]] : []),
-    ] as const
-    for (const [index, [who, command]] of (kinds as [string, typeof ours][]).entries()) {
+    ]
+    if (hasPython) kinds.push(['autobahn-python 26.10', python])
+    for (const [index, [who, command]] of kinds.entries()) {
       const name = `bench${index}`
       await start(command('node', router.url, name, String(samples)))
       const args = ['consumer', router.url, name, String(samples), String(count), String(inFlight)]

@@ -1,5 +1,5 @@
 // Takes packets and checks them: receiver.ts PORT PACKETS packets|measurements|plain SIZE
-import { connect } from 'node:net'
+import { connect, type NetConnectOpts } from 'node:net'
 import { TiAClient } from '../../ts/tia/index.js'
 import { PlainDecoder } from './packets.js'
 
@@ -18,7 +18,7 @@ if (form === 'plain') {
     })
   const dataPort = Number(/Port:(\d+)/.exec(await ask('GetDataConnection:TCP'))?.[1])
   const decoder = new PlainDecoder()
-  const socket = connect({ port: dataPort, host: '127.0.0.1', highWaterMark: 1 << 20 })
+  const socket = connect({ port: dataPort, host: '127.0.0.1', highWaterMark: 1 << 20 } as NetConnectOpts)
   await new Promise((resolve) => socket.once('connect', resolve))
   const all = new Promise<void>((resolve) => {
     socket.on('data', (chunk) => {
