@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   constellation: () => import('./constellation.js'),
   demo: () => import('./demo.js'),
   publish: () => import('./publish.js'),
+  replay: () => import('./replay.js'),
   serve: () => import('./serve.js'),
   'stream-sea': () => import('./stream-sea.js'),
   sisock: () => import('./sisock.js'),

@@ -1,0 +1,134 @@
+import { createReadStream } from 'node:fs'
+import { SourceUrl } from '../ingest/index.js'
+import { type CaptureItem, captureItems, sleep, systemClock, systemNetwork, type Transport } from '../session/index.js'
+import { type Command, EXIT } from './command.js'
+import { cliError } from './error-codes.js'
+import { parseChoice } from './values.js'
+
+/** How long the peer may take to read the last bytes, ms. */
+const LINGER = 5000
+/** How long an answer waits for the request that it had followed, ms. */
+const PATIENCE = 1000
+
+const SPEEDS = ['1', '10', 'max'] as const
+
+export const command: Command = {
+  usage: 'FILE --raw --to URL',
+  line: 'sends the bytes of a capture as they were: to a client that connects (?listen=1), or to a server',
+  options: {
+    raw: { line: 'byte for byte' },
+    to: { value: 'URL', line: 'as sttp://127.0.0.1:7165?listen=1, which sends what had been received' },
+    speed: { value: '1|10|max', line: 'how fast, by the times of the capture; 1 unless told' },
+  },
+  async run(call) {
+    const [file, ...more] = call.args
+    const to = call.options.get('to') as string | undefined
+    if (file === undefined || to === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'replay FILE --raw --to URL')
+    if (more.length > 0) throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', 'one capture at a time')
+    if (!call.options.has('raw')) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'a capture is replayed by --raw')
+    const speed = parseChoice('speed', (call.options.get('speed') as string | undefined) ?? '1', SPEEDS)
+    const url = new SourceUrl(to)
+    const listens = url.flag('listen')
+    const place = { host: url.host, port: url.port ?? 0 }
+    const transport = listens
+      ? await accepted(place, call.err, call.signal)
+      : await systemNetwork.dial(place, call.signal)
+    const peer = new Peer(transport)
+    const wanted = listens ? 'received' : 'sent'
+    let [bytes, items, asked] = [0, 0, 0]
+    for await (const item of paced(captureItems(bytesOf(file)), speed, call.signal)) {
+      if (item.direction !== wanted) {
+        asked += item.bytes.length
+        continue
+      }
+      await peer.sent(asked, call.signal)
+      await sent(transport, item)
+      bytes += item.bytes.length
+      items++
+    }
+    transport.end()
+    await Promise.race([peer.closed, sleep(systemClock, LINGER, call.signal).catch(() => {})])
+    if (call.json) await call.out.json({ event: 'summary', bytes, items })
+    else call.err.write(`replayed ${bytes.toLocaleString('en-US')} bytes in ${items.toLocaleString('en-US')} pieces\n`)
+    return call.signal.aborted ? EXIT.interrupted : EXIT.done
+  },
+}
+
+/** The first client that connects. */
+async function accepted(
+  place: { host: string; port: number },
+  err: { write(text: string): unknown },
+  signal: AbortSignal,
+): Promise<Transport> {
+  let take: (transport: Transport) => void = () => {}
+  const client = new Promise<Transport>((resolve, reject) => {
+    take = resolve
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  const listener = await systemNetwork.listen(place, take)
+  err.write(`listening on port ${listener.port}\n`)
+  const transport = await client
+  await listener.close()
+  return transport
+}
+
+/** The other end: what it sends is counted and not looked at. */
+class Peer {
+  /** Resolves when it has hung up. */
+  readonly closed: Promise<void>
+  #bytes = 0
+  #waiting: { bytes: number; resolve: () => void } | undefined
+
+  constructor(transport: Transport) {
+    this.closed = new Promise((resolve) => {
+      transport.start({
+        onChunk: (chunk) => {
+          this.#bytes += chunk.length
+          if (this.#waiting !== undefined && this.#bytes >= this.#waiting.bytes) this.#waiting.resolve()
+        },
+        onClose: () => resolve(),
+      })
+    })
+  }
+
+  /**
+   * Resolves when it has sent so many bytes, as the captured one had before it was answered; or after a second, as it
+   * may say the same in fewer.
+   */
+  async sent(bytes: number, signal: AbortSignal): Promise<void> {
+    if (this.#bytes >= bytes) return
+    const enough = new Promise<void>((resolve) => {
+      this.#waiting = { bytes, resolve }
+    })
+    await Promise.race([enough, this.closed, sleep(systemClock, PATIENCE, signal)])
+    this.#bytes = Math.max(this.#bytes, bytes)
+  }
+}
+
+function sent(transport: Transport, { bytes }: CaptureItem): Promise<void> {
+  return new Promise((resolve) => transport.write(Uint8Array.from(bytes), resolve))
+}
+
+async function* paced(
+  items: AsyncIterable<CaptureItem>,
+  speed: (typeof SPEEDS)[number],
+  signal: AbortSignal,
+): AsyncGenerator<CaptureItem> {
+  const start = systemClock.elapsed()
+  let first: bigint | undefined
+  for await (const item of items) {
+    first ??= item.time
+    const due = speed === 'max' ? 0 : Number(item.time - first) / 1e6 / Number(speed)
+    const wait = start + due - systemClock.elapsed()
+    if (wait > 1) await sleep(systemClock, wait, signal)
+    yield item
+  }
+}
+
+async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(file)
+  } catch (cause) {
+    throw cliError('ERR_CLI_FILE_UNREADABLE', `${file}: ${(cause as Error).message}`, { cause })
+  }
+}
