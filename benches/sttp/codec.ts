@@ -159,7 +159,10 @@ function inCrate(codec: Codec, direction: Direction, signals: number): Contender
 
 function inPython(direction: Direction): Contender {
   const program = join(import.meta.dirname, 'sttpapi_codec.py')
-  return { who: 'sttpapi 0.7.6', round: () => timedProcess(sttpapiPython(), [program, direction, '1000', '40']) }
+  return {
+    who: 'sttpapi 0.7.6',
+    round: () => timedProcess(sttpapiPython(), ['-W', 'ignore', program, direction, '1000', '40']),
+  }
 }
 
 /** The cases of the codecs. */

@@ -48,14 +48,16 @@ decoded = []
 start = time.perf_counter()
 for block, count in blocks:
     decoder.set_buffer(block)
-    for _ in range(count):
+    while True:
         index, ticks, flags, value, success, error = decoder.try_get_measurement()
-        if not success:
+        if error is not None:
             raise SystemExit(f"decoding failed: {error}")
+        if not success:
+            break
         decoded.append((index, ticks, value))
 took = time.perf_counter() - start
 if len(decoded) != len(rows) or any(
     int(a[0]) != int(b[0]) or int(a[1]) != int(b[1]) or struct.pack(">f", a[2]) != struct.pack(">f", b[3]) for a, b in zip(decoded, rows)
 ):
-    raise SystemExit("what was decoded is not what was encoded")
+    raise SystemExit(f"of {len(rows)} measurements {len(decoded)} were decoded, or not as they were encoded")
 print(json.dumps({"items": len(rows), "seconds": encoded if direction == "encode" else took}))
