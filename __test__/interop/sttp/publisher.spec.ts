@@ -15,7 +15,7 @@ const idOf = (k: number) => `00000000-0000-4000-8000-${k.toString(16).padStart(1
 /** The metadata of the peer's own programs, made by them. */
 function metadata(): DataSet {
   const python = join(import.meta.dirname, '..', '..', '..', '.peers', 'sttpapi', 'bin', 'python')
-  const print = `import sys; sys.path.insert(0, ${JSON.stringify(import.meta.dirname)}); import common; print(common.metadata_xml(${SIGNALS}))`
+  const print = `import sys; sys.path.insert(0, ${JSON.stringify(import.meta.dirname)}); import formula; print(formula.metadata_xml(${SIGNALS}))`
   const { stdout, error } = spawnSync(python, ['-c', print], { encoding: 'utf8' })
   if (error) throw new Error('sttpapi is not installed: run scripts/peers sttpapi')
   const [set, reason] = DataSet.fromXml(stdout.trim())
