@@ -6,7 +6,8 @@ import { DataTransmitter, MessageType, RunCondition } from '../../ts/cdtp/index.
 import { serveSynthetic } from '../../ts/cdtp/serve.js'
 import { EndpointSource } from '../../ts/cdtp/source.js'
 import { pipeline } from '../../ts/ingest/index.js'
-import { StoreSink } from '../../ts/store/index.js'
+import { type Sink, Spill } from '../../ts/session/index.js'
+import { auditRecording, StoreSink } from '../../ts/store/index.js'
 
 /** Serves a synthetic run; gives the port when it listens. */
 async function serve(frames: number, size = 64): Promise<{ port: number; sent: Promise<bigint> }> {
@@ -125,4 +126,46 @@ test('a transmitter that dies in its run leaves an aborted run and a gap in the 
 test('nobody there is an error of the transport', async (t) => {
   const source = new EndpointSource('127.0.0.1', 1)
   await t.throwsAsync(source.connect(), { code: 'ERR_SESSION_CONNECT_REFUSED' })
+})
+
+test('a limit in the middle of a message ends at exactly that record', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'measurand-cdtp-'))
+  const { port, sent } = await serve(5000)
+  const source = new EndpointSource('127.0.0.1', port, { reconnect: false, name: 'detector' })
+  await source.connect()
+  const sink = await StoreSink.open(directory)
+  const result = await pipeline(source, sink, { limit: 1234 })
+  await sink.close()
+  t.like(result, { endedBy: 'limit', error: undefined })
+  t.like(result.books, { received: 1234, stored: 1234 })
+  await sent.catch(() => {})
+  await rm(directory, { recursive: true })
+})
+
+test('records that waited on disk are stored as they came', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'measurand-cdtp-'))
+  const { port, sent } = await serve(20_000, 1024)
+  const source = new EndpointSource('127.0.0.1', port, { runs: 1, reconnect: false, name: 'd', queueBytes: 1 << 18 })
+  await source.connect()
+  const store = await StoreSink.open(directory)
+  const spill = new Spill()
+  const kinds: string[] = []
+  const sink: Sink = {
+    stored: 0,
+    close: () => store.close(),
+    async write(batch, from) {
+      kinds.push(batch.constructor.name)
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+      await store.write(batch, from)
+    },
+  }
+  const result = await pipeline(source, sink, { policy: spill })
+  await sink.close()
+  await sent
+  t.true(result.isComplete)
+  t.like(result.books, { received: 20_000, stored: 20_000, dropped: 0 })
+  t.true(kinds.includes('TableBatch'), 'some batch waited on disk')
+  const audited = await auditRecording(directory)
+  t.true(audited.isSound)
+  await rm(directory, { recursive: true })
 })

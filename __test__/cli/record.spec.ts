@@ -112,11 +112,22 @@ test('options are checked before anything is opened', async (t) => {
   for (const args of [
     ['--limit', 'many'],
     ['--duration', 'soon'],
-    ['--policy', 'spill'],
+    ['--policy', 'overflow'],
+    ['--spill', '/tmp'],
+    ['--policy', 'spill', '--spill-limit', 'much'],
     ['--rotate', 'often'],
     ['--since', 'yesterday'],
   ]) {
     const { code, stderr } = await measurand(['record', `file:${from}`, '--out', to, ...args])
     t.is(code, 1, `${args} ${stderr}`)
   }
+})
+
+test('under spill a recording is as under any policy', async (t) => {
+  const from = await recordingOf(t, 3)
+  const to = join(await temporary(t), 'copy')
+  const args = ['--policy', 'spill', '--spill', await temporary(t), '--spill-limit', '1MiB']
+  const { code, stderr } = await measurand(['record', `file:${from}`, '--out', to, ...args])
+  t.is(code, 0, stderr)
+  t.regex(stderr, /received 3, stored 3/)
 })

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { formatBytes, formatTime, jsonNumber, parseCount, parseDuration } from '../../ts/cli/values.js'
+import { formatBytes, formatTime, jsonNumber, parseBytes, parseCount, parseDuration } from '../../ts/cli/values.js'
 
 test('durations', (t) => {
   for (const [text, ms] of [
@@ -16,6 +16,21 @@ test('durations', (t) => {
   }
   for (const text of ['', 's', '-1s', '1 s', '1y', '1e3', 'NaN']) {
     t.throws(() => parseDuration('duration', text), { code: 'ERR_CLI_OPTION_INVALID' })
+  }
+})
+
+test('sizes', (t) => {
+  for (const [text, bytes] of [
+    ['0', 0],
+    ['1000', 1000],
+    ['64MiB', 2 ** 26],
+    ['1.5GiB', 1.5 * 2 ** 30],
+    ['1TiB', 2 ** 40],
+  ] as const) {
+    t.is(parseBytes('spill-limit', text), bytes)
+  }
+  for (const text of ['', 'MiB', '-1MiB', '1MB', '1 GiB', '1e3']) {
+    t.throws(() => parseBytes('spill-limit', text), { code: 'ERR_CLI_OPTION_INVALID' })
   }
 })
 

@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import type { Batch, MeasurementBatch } from '../../ts/batch/index.js'
 import { pipeline } from '../../ts/ingest/pipeline.js'
-import { MemoryNetwork, type Policy, SimulatedClock, type Sink, type Transport } from '../../ts/session/index.js'
+import { MemoryNetwork, type Policy, SimulatedClock, type Sink, Spill, type Transport } from '../../ts/session/index.js'
 import { CONTROL } from '../session/byte-decoder.js'
 import { ByteSession } from '../session/byte-session.js'
 
@@ -168,4 +168,43 @@ test('books balance for every policy, limit and pace', async (t) => {
     ),
     { numRuns: 100 },
   )
+})
+
+test('under spill a sink that stands still holds nobody back: all rows come in order, and the books balance', async (t) => {
+  const { session, send } = await peer()
+  let go = (): void => {}
+  const gate = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  const sink = new Values()
+  const write = sink.write.bind(sink)
+  sink.write = (batch) => gate.then(() => write(batch))
+  const spill = new Spill()
+  const done = pipeline(session, sink, { policy: spill })
+  for (let part = 0; part < 40; part++) {
+    send(...range(50))
+    while (session.stats.bytesIn < (part + 1) * 50) await new Promise((resolve) => setImmediate(resolve))
+  }
+  t.true(spill.bytes > 0)
+  t.true(session.stats.queuedBytes < 4096)
+  send(CONTROL)
+  go()
+  const result = await done
+  t.deepEqual(sink.values, Array.from({ length: 40 }, () => range(50)).flat())
+  t.like(result, { error: undefined, isComplete: true })
+  t.deepEqual(result.books, { received: 2000, stored: 2000, filtered: 0, duplicate: 0, dropped: 0, failed: 0 })
+  t.is(spill.bytes, 0)
+})
+
+test('a spill that is full makes the source wait, and loses nothing', async (t) => {
+  const { session, send } = await peer()
+  const sink = new Values()
+  sink.delay = 3
+  const done = pipeline(session, sink, { policy: new Spill({ maxBytes: 1024 }) })
+  for (let part = 0; part < 20; part++) send(...range(50))
+  send(CONTROL)
+  const result = await done
+  t.deepEqual(sink.values, Array.from({ length: 20 }, () => range(50)).flat())
+  t.is(result.books.received, 1000)
+  t.true(result.isComplete)
 })

@@ -133,7 +133,12 @@ export class MeasurementBatch implements Batch, Iterable<Measurement> {
     to.count = this.length
     to.present = from.present
     to.nulls = from.nulls
-    return new MeasurementBatch(to, this.signals, this.#valueField === VALUE_F32 ? 'f32' : undefined)
+    return this.over(to)
+  }
+
+  /** A batch of the same signals and wire over another block. */
+  over(block: Block): MeasurementBatch {
+    return new MeasurementBatch(block, this.signals, this.#valueField === VALUE_F32 ? 'f32' : undefined)
   }
 
   /** The batch as a table of the optional package `apache-arrow`, on the same memory. */

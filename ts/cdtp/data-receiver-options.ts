@@ -1,7 +1,7 @@
 import type { Clock } from '../session/clock.js'
 import type { Delivery } from '../session/delivery.js'
 import type { Ledger } from '../session/ledger.js'
-import type { Policy } from '../session/source.js'
+import type { SourcePolicy } from '../session/source.js'
 import type { Stats } from '../session/stats.js'
 import type { StatusStream } from '../session/status.js'
 import type { DataRecord } from './data-record.js'
@@ -28,7 +28,7 @@ export interface DataReceiverOptions {
   readonly manyRuns?: boolean
   /** Bytes of batches that may wait for the consumer; 16 MiB unless told. ZeroMQ's high-water mark follows it. */
   readonly queueBytes?: number
-  readonly policy?: Policy
+  readonly policy?: SourcePolicy
   /** The longest message taken, bytes; 256 MiB unless told. */
   readonly maxMessageBytes?: number
   /** Records of a batch; a message with more gives several. 16,384 unless told. */

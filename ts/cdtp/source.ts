@@ -1,10 +1,11 @@
+import type { Batch } from '../batch/index.js'
 import { sessionError } from '../session/error-codes.js'
 import { type SourceDescription, type SourceOptions, SourceSession } from '../session/index.js'
 import { DataReceiver } from './data-receiver.js'
 import type { DataReceiverOptions } from './data-receiver-options.js'
 import { hostId } from './host-id.js'
 import { ReceiverSatellite } from './receiver-satellite.js'
-import { MessageType, type RecordBatch } from './record-batch.js'
+import { MessageType, RecordBatch } from './record-batch.js'
 import { Service } from './service.js'
 import { highWaterMark, type Zmq, zeromq } from './zeromq.js'
 
@@ -68,8 +69,9 @@ export abstract class CdtpSource extends SourceSession<RecordBatch> {
   }
 
   /** BOR and EOR are rows of the table and no records. */
-  override countOf(batch: RecordBatch): number {
-    return batch.kind === MessageType.DATA ? batch.length : 0
+  override countOf(batch: Batch): number {
+    const kind = batch instanceof RecordBatch ? batch.kind : kindOf(batch)
+    return kind === MessageType.DATA ? batch.length : 0
   }
 
   describe(): SourceDescription {
@@ -230,4 +232,9 @@ export class GroupSource extends CdtpSource {
   protected hangUp(): void {
     void this.satellite.close()
   }
+}
+
+/** Of which kind the rows are of a part of a message, or of one that waited on disk: they are all of one. */
+function kindOf(batch: Batch): number | undefined {
+  return batch.columns().find(({ field }) => field.name === 'kind')?.buffers[1]?.[0]
 }

@@ -1,5 +1,5 @@
 import { type PipelineOptions, type PipelineResult, pipeline, type SourceUrl } from '../ingest/index.js'
-import type { Source } from '../session/index.js'
+import { type Source, Spill } from '../session/index.js'
 import { StoreSink } from '../store/index.js'
 import { CaptureFile } from './capture.js'
 import type { Call, Command } from './command.js'
@@ -8,6 +8,7 @@ import { describe, sinkExitCodeOf } from './exit-code.js'
 import { showProgress } from './progress.js'
 import { open, pipelineOptions, SOURCE_OPTIONS, urlsOf } from './source-options.js'
 import { summarize } from './summary.js'
+import { parseBytes } from './values.js'
 
 /** How long rows gather before a batch is written, ms. */
 const MAX_DELAY = 250
@@ -23,6 +24,12 @@ export const command: Command = {
     capture: { value: 'FILE', line: 'the raw bytes of the source go there too' },
     compact: { line: 'make Parquet of opaque records too' },
     ...SOURCE_OPTIONS,
+    policy: {
+      value: 'POLICY',
+      line: 'when rows come faster than they go: block (default), drop-oldest, disconnect, spill',
+    },
+    spill: { value: 'DIR', line: 'where rows wait under --policy spill; the directory of temporary files unless told' },
+    'spill-limit': { value: 'SIZE', line: 'how much may wait there, as 4GiB (default); then the source waits' },
   },
   async run(call) {
     const out = call.options.get('out') as string | undefined
@@ -35,7 +42,8 @@ export const command: Command = {
 export async function record(call: Call, urls: readonly SourceUrl[], out: string): Promise<number> {
   const name = call.options.get('name') as string | undefined
   if (name !== undefined && urls.length > 1) throw cliError('ERR_CLI_OPTION_INVALID', '--name is for one source')
-  const options = pipelineOptions(call)
+  const options = pipelineOptions(call, ['spill'])
+  const spillOf = spills(call)
   const rotation = call.options.get('rotate') as string | undefined
   let sink: StoreSink
   try {
@@ -62,7 +70,7 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
       const tap = capture === undefined ? {} : { network: capture.network }
       sources.push(await open(call, url, { maxDelay: MAX_DELAY, ...tap, ...(name === undefined ? {} : { name }) }))
     }
-    results.push(...(await store(call, sources, urls, sink, options)))
+    results.push(...(await store(call, sources, urls, sink, options, spillOf)))
   } finally {
     await Promise.all(sources.map((source) => source.close()))
     await capture?.close()
@@ -79,6 +87,7 @@ async function store(
   urls: readonly SourceUrl[],
   sink: StoreSink,
   options: PipelineOptions,
+  spillOf: (source: Source) => Pick<PipelineOptions, 'policy'>,
 ): Promise<PipelineResult[]> {
   const endProgress = showProgress(call, sources)
   try {
@@ -86,7 +95,7 @@ async function store(
       sources.map(async (source, index) => {
         // What fails here fails again at the first row, and is told there.
         await sink.add(source, (urls[index] as SourceUrl).text).catch(() => {})
-        const result = await pipeline(source, sink, options)
+        const result = await pipeline(source, sink, { ...options, ...spillOf(source) })
         if (result.endedBy !== 'sink') await sink.settle(source, result.books)
         return result
       }),
@@ -94,4 +103,23 @@ async function store(
   } finally {
     endProgress()
   }
+}
+
+/** Each source waits in a file of its own. */
+function spills(call: Call): (source: Source) => Pick<PipelineOptions, 'policy'> {
+  const [directory, limit] = [call.options.get('spill'), call.options.get('spill-limit')] as (string | undefined)[]
+  const maxBytes = limit === undefined ? undefined : parseBytes('spill-limit', limit)
+  if (call.options.get('policy') !== 'spill') {
+    const unused = directory ?? limit
+    if (unused !== undefined)
+      throw cliError('ERR_CLI_OPTION_INVALID', '--spill and --spill-limit go with --policy spill')
+    return () => ({})
+  }
+  return ({ name }) => ({
+    policy: new Spill({
+      ...(directory === undefined ? {} : { directory }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      onFault: ({ message }) => call.err.write(`${name}: rows cannot wait on disk, the source waits: ${message}\n`),
+    }),
+  })
 }

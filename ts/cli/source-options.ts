@@ -22,15 +22,19 @@ export const SOURCE_OPTIONS = {
 
 const POLICIES: readonly Policy[] = ['block', 'drop-oldest', 'disconnect']
 
-/** When the pipelines of a call end. */
-export function pipelineOptions(call: Call): PipelineOptions {
+/**
+ * When the pipelines of a call end.
+ *
+ * @param own policies that the command itself carries out
+ */
+export function pipelineOptions(call: Call, own: readonly string[] = []): PipelineOptions {
   const text = (name: string): string | undefined => call.options.get(name) as string | undefined
   const [limit, duration, policy] = [text('limit'), text('duration'), text('policy')]
   return {
     signal: call.signal,
     ...(limit === undefined ? {} : { limit: parseCount('limit', limit) }),
     ...(duration === undefined ? {} : { duration: parseDuration('duration', duration) }),
-    ...(policy === undefined ? {} : { policy: parseChoice('policy', policy, POLICIES) }),
+    ...(policy === undefined || own.includes(policy) ? {} : { policy: parseChoice('policy', policy, POLICIES) }),
   }
 }
 

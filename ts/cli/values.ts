@@ -10,6 +10,16 @@ export function parseDuration(name: string, text: string): number {
   return Number(number) * (UNITS[unit] as number)
 }
 
+const SIZES: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }
+
+/** `64MiB`, `2GiB`, or bytes without a unit. */
+export function parseBytes(name: string, text: string): number {
+  const [, number, unit = 'B'] = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB|TiB)?$/.exec(text) ?? []
+  if (number === undefined)
+    throw cliError('ERR_CLI_OPTION_INVALID', `--${name} takes a size as 64MiB or 2GiB, not ${text}`)
+  return Math.floor(Number(number) * (SIZES[unit] as number))
+}
+
 /** A whole number of at least 0; `_` and `,` may group digits. */
 export function parseCount(name: string, text: string): number {
   const count = Number(text.replaceAll(/[_,](?=\d)/g, ''))

@@ -5,9 +5,9 @@ import {
   imbalance,
   type LossRecord,
   MeasurandError,
-  type Policy,
   type Sink,
   type Source,
+  type SourcePolicy,
   systemClock,
 } from '../session/index.js'
 import { ingestError } from './error-codes.js'
@@ -21,7 +21,7 @@ export interface PipelineOptions {
   readonly duration?: number
   /** Ends it with what has come. */
   readonly signal?: AbortSignal
-  readonly policy?: Policy
+  readonly policy?: SourcePolicy
   readonly clock?: Clock
 }
 
@@ -136,8 +136,9 @@ function sinkFailure(cause: Error): MeasurandError {
 
 /** The batch up to so many rows that count. */
 function cut(source: Source, batch: Batch, due: number): Batch {
-  for (let rows = due; ; rows++) {
+  for (let rows = due; rows < batch.length; rows++) {
     const first = new FirstRows(batch, rows)
     if (source.countOf(first) >= due) return first
   }
+  return batch
 }

@@ -3,7 +3,8 @@ import { type Clock, systemClock, type Timer } from './clock.js'
 import { tell } from './diagnostics.js'
 import { sessionError } from './error-codes.js'
 import type { MeasurandError } from './errors.js'
-import type { Policy } from './source.js'
+import type { SourcePolicy } from './source.js'
+import { Spill, SpilledBatch } from './spill.js'
 
 /** A batch that waits for the consumer. */
 export interface Ready<B extends Batch = Batch> {
@@ -34,7 +35,7 @@ export interface Filler<B extends Batch = Batch> {
 export interface DeliveryOptions<B extends Batch> {
   readonly source: string
   readonly clock?: Clock
-  readonly policy?: Policy
+  readonly policy?: SourcePolicy
   /** Bytes that may wait for the consumer; 16 MiB unless told. */
   readonly queueBytes?: number
   /** How long rows may gather in a batch that is not full, ms; 0 unless told. */
@@ -45,7 +46,7 @@ export interface DeliveryOptions<B extends Batch> {
   readonly onRelief?: () => void
   /** Where the waiting bytes are counted. */
   readonly stats?: { queuedBytes: number }
-  /** The queue is full under `disconnect`. */
+  /** The queue is full under `disconnect`, or what waited on disk cannot be read back. */
   readonly onOverflow?: (error: MeasurandError) => void
 }
 
@@ -65,13 +66,15 @@ type Resolve<B> = (result: IteratorResult<B, undefined>) => void
  * ```
  */
 export class Delivery<B extends Batch = Batch> implements AsyncIterable<B> {
-  policy: Policy
+  policy: SourcePolicy
   readonly queueBytes: number
   readonly #options: DeliveryOptions<B>
   readonly #clock: Clock
   readonly #maxDelay: number
   readonly #fillers: Filler<B>[] = []
   readonly #queue: Ready<B>[] = []
+  /** How many at the head of the queue wait on disk. */
+  #spilled = 0
   #queuedBytes = 0
   #reading: Ready<B> | undefined
   #consumer: 'none' | 'loop' | 'function' = 'none'
@@ -140,11 +143,12 @@ export class Delivery<B extends Batch = Batch> implements AsyncIterable<B> {
   }
 
   /**
-   * Gives up the oldest waiting batch, or the connection, as the policy says; `false` where it says to wait. The
-   * consumer is always given a turn of the event loop first.
+   * Puts the oldest waiting batch on disk, gives it up, or gives up the connection, as the policy says; `false` where it
+   * says to wait. The consumer is always given a turn of the event loop first.
    */
   makeRoom(): boolean {
     if (!this.#isLate || this.policy === 'block' || this.#isOver) return false
+    if (this.policy instanceof Spill) return this.#spill(this.policy)
     if (this.policy === 'disconnect') {
       const text = `${this.#queuedBytes} bytes wait for the consumer of ${this.#options.source}`
       this.#options.onOverflow?.(sessionError('ERR_SESSION_QUEUE_FULL', text))
@@ -152,9 +156,7 @@ export class Delivery<B extends Batch = Batch> implements AsyncIterable<B> {
     }
     const oldest = this.#shift()
     if (oldest === undefined) return false
-    this.#hasDropped = true
-    this.#options.onDrop?.(oldest)
-    oldest.release()
+    this.#drop(oldest)
     return true
   }
 
@@ -352,8 +354,38 @@ export class Delivery<B extends Batch = Batch> implements AsyncIterable<B> {
 
   #shift(): Ready<B> | undefined {
     const ready = this.#queue.shift()
-    if (ready !== undefined) this.#count(-ready.bytes)
+    if (ready === undefined) return undefined
+    if (ready instanceof SpilledBatch && !this.#isReadable(ready)) return undefined
+    this.#count(-ready.bytes)
+    if (this.#spilled > 0) this.#spilled--
     return ready
+  }
+
+  /** Whether a batch could be read back from its file; what cannot ends the session, and was never received. */
+  #isReadable(spilled: SpilledBatch<B>): boolean {
+    try {
+      return spilled.batch.length >= 0
+    } catch (cause) {
+      this.#queue.unshift(spilled)
+      const text = `batches of ${this.#options.source} that waited on disk cannot be read: ${(cause as Error).message}`
+      this.#options.onOverflow?.(sessionError('ERR_SESSION_SPILL_UNREADABLE', text, { cause }))
+      return false
+    }
+  }
+
+  #drop(ready: Ready<B>): void {
+    this.#hasDropped = true
+    this.#options.onDrop?.(ready)
+    ready.release()
+  }
+
+  #spill(spill: Spill): boolean {
+    const ready = this.#queue[this.#spilled]
+    const kept = ready && spill.keep(ready)
+    if (ready === undefined || kept === undefined) return false
+    this.#queue[this.#spilled++] = kept
+    this.#count(-ready.bytes)
+    return true
   }
 
   #count(bytes: number): void {
@@ -373,6 +405,7 @@ export class Delivery<B extends Batch = Batch> implements AsyncIterable<B> {
   /** Tells the end when it has come. */
   #settle(): void {
     if (!this.#isOver || this.#reading !== undefined) return
+    if (this.policy instanceof Spill) this.policy.close()
     const [resolve, reject] = [this.#resolve, this.#reject]
     this.#resolve = undefined
     this.#reject = undefined

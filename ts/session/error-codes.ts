@@ -43,6 +43,10 @@ export const sessionError = defineErrors('session', {
     'limit',
     'The queue reached its bytes under the policy `disconnect`. Read faster, or choose another policy.',
   ],
+  ERR_SESSION_SPILL_UNREADABLE: [
+    'storage',
+    'The file in which batches waited cannot be read; `cause` says why. Check the disk under `--spill`.',
+  ],
   ERR_SESSION_STARTED: ['usage', 'The session was connected or listening already. Make a new one.'],
   ERR_SESSION_TIMEOUT: ['transport', 'The peer was silent for longer than the option allows.'],
   ERR_SESSION_TLS: [

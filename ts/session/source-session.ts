@@ -3,7 +3,7 @@ import { Delivery, type Ready } from './delivery.js'
 import { sessionError } from './error-codes.js'
 import { Backoff, persist, type ReconnectOptions } from './reconnect.js'
 import { describeError, Session, type SessionOptions } from './session.js'
-import type { Policy, Source, SourceDescription } from './source.js'
+import type { Source, SourceDescription, SourcePolicy } from './source.js'
 
 /** What every session can be given that receives. */
 export interface SourceOptions extends SessionOptions {
@@ -12,7 +12,7 @@ export interface SourceOptions extends SessionOptions {
   /** How a connection that broke is tried again; `false`: it is not, and the session ends. */
   readonly reconnect?: ReconnectOptions | false
   /** What happens when the consumer does not keep up; `block` unless told. */
-  readonly policy?: Policy
+  readonly policy?: SourcePolicy
   /** Bytes that may wait for the consumer; 16 MiB unless told. */
   readonly queueBytes?: number
   /** How long rows may gather in a batch that is not full, ms; 0 unless told. */
@@ -76,11 +76,11 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
     })
   }
 
-  get policy(): Policy {
+  get policy(): SourcePolicy {
     return this.delivery.policy
   }
 
-  set policy(policy: Policy) {
+  set policy(policy: SourcePolicy) {
     this.delivery.policy = policy
   }
 

@@ -1,10 +1,14 @@
 import type { Batch, SignalTable } from '../batch/index.js'
 import type { Ledger } from './ledger.js'
+import type { Spill } from './spill.js'
 import type { StatsSnapshot } from './stats.js'
 import type { StatusStream } from './status.js'
 
 /** What happens when a bounded queue is full: wait, give up the oldest, or give up the connection. */
 export type Policy = 'block' | 'drop-oldest' | 'disconnect'
+
+/** The same for a source, whose queue may also go on in a file. */
+export type SourcePolicy = Policy | Spill
 
 /** What a source says of itself for the session table; no secrets. */
 export interface SourceDescription {
@@ -32,7 +36,7 @@ export interface Source<B extends Batch = Batch> extends AsyncIterable<B>, Async
   readonly ledger: Ledger
   readonly status: StatusStream
   /** What happens when the consumer does not keep up; `block` unless told. */
-  policy: Policy
+  policy: SourcePolicy
   /** Resolves when it is over: with the error that ended it, or nothing. Never rejects. */
   readonly closed: Promise<Error | undefined>
   /** What the session table says of it. */

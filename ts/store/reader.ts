@@ -15,9 +15,9 @@ import {
   type Clock,
   Ledger,
   type LossRecord,
-  type Policy,
   type Source,
   type SourceDescription,
+  type SourcePolicy,
   Stats,
   StatusStream,
   sessionError,
@@ -118,7 +118,7 @@ export class RecordingSource implements Source {
   readonly stats = new Stats()
   readonly ledger: Ledger
   readonly status: StatusStream
-  policy: Policy = 'block'
+  policy: SourcePolicy = 'block'
   readonly closed: Promise<Error | undefined>
   readonly #files: readonly TableFile[]
   readonly #session: SessionCells | undefined

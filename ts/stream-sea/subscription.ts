@@ -3,7 +3,7 @@ import { SignalTable } from '../batch/index.js'
 import type { Clock } from '../session/clock.js'
 import { Delivery, type Filler, type Ready } from '../session/delivery.js'
 import { Ledger } from '../session/ledger.js'
-import type { Policy, Source, SourceDescription } from '../session/source.js'
+import type { Source, SourceDescription, SourcePolicy } from '../session/source.js'
 import { Stats } from '../session/stats.js'
 import { StatusStream } from '../session/status.js'
 import { EventBatch, type EventBlock, type EventContext, type StreamMessage } from './event-batch.js'
@@ -20,7 +20,7 @@ export interface SubscribeOptions {
   /** The schema, where the types of its messages are wanted. */
   readonly schema?: SchemaDefinition
   /** What happens when the consumer does not keep up; `block` unless told. */
-  readonly policy?: Policy
+  readonly policy?: SourcePolicy
   /** Bytes that may wait for the consumer; 16 MiB unless told. */
   readonly queueBytes?: number
   /** The name in ledger and recordings. */
@@ -122,11 +122,11 @@ export class Subscription<M = unknown> implements Source<EventBatch<M>> {
     return this.#id
   }
 
-  get policy(): Policy {
+  get policy(): SourcePolicy {
     return this.#delivery.policy
   }
 
-  set policy(policy: Policy) {
+  set policy(policy: SourcePolicy) {
     this.#delivery.policy = policy
   }
 

@@ -5,7 +5,7 @@ import {
   type Delivery,
   type Gap,
   type MeasurandError,
-  type Policy,
+  type SourcePolicy,
   type Stats,
   type Transport,
 } from '../session/index.js'
@@ -36,7 +36,7 @@ export interface DataHooks {
   readonly signals: SignalTable
   readonly delivery: Delivery<MeasurementBatch>
   readonly ring: () => BlockRing
-  readonly policy: () => Policy
+  readonly policy: () => SourcePolicy
   lose(gap: Gap): number
   recover(id: number, rows: number): boolean
   malformed(code: string, offset: number, length: number): void

@@ -1,5 +1,5 @@
 import { STATUS } from '../batch/index.js'
-import { fromNative, type IntakeHandler, type Policy, type Stats, type Transport } from '../session/index.js'
+import { fromNative, type IntakeHandler, type SourcePolicy, type Stats, type Transport } from '../session/index.js'
 import type { PacketDecoder } from './codec.js'
 import { PacketBatch, PacketBlock } from './packet-batch.js'
 
@@ -12,7 +12,8 @@ export interface PacketIntakeOptions {
   readonly transport: Pick<Transport, 'pause' | 'resume'>
   readonly handler: IntakeHandler
   readonly stats: Stats
-  readonly policy: Policy
+  /** Packets cannot wait on disk: where measurements would, the transport waits. */
+  readonly policy: SourcePolicy
   /** Bytes that may wait for the consumer. */
   readonly queueBytes: number
   /** Batches were given up under `drop-oldest`. */
@@ -152,11 +153,8 @@ export class PacketIntake {
 
   #makeRoom(): PacketBlock | undefined {
     const { policy, onDrop, onOverflow } = this.#options
-    if (policy === 'block') return undefined
-    if (policy === 'disconnect') {
-      onOverflow()
-      return undefined
-    }
+    if (policy === 'disconnect') onOverflow()
+    if (policy !== 'drop-oldest') return undefined
     const oldest = this.#queue.shift()
     if (oldest !== undefined) onDrop(new PacketBatch(oldest))
     return oldest
