@@ -7,7 +7,8 @@ import { MemoryNetwork, SimulatedClock, type Transport } from '../../ts/session/
 import { type SttpControl, SttpDownlink, type SttpSubscription, sttpWriteCommand } from '../../ts/sttp/codec.js'
 import { DataSet } from '../../ts/sttp/data-set.js'
 import { Measurement } from '../../ts/sttp/measurement.js'
-import { Publisher, type PublisherOptions } from '../../ts/sttp/publisher.js'
+import { Publisher } from '../../ts/sttp/publisher.js'
+import type { PublisherOptions } from '../../ts/sttp/publisher-options.js'
 import { Ticks } from '../../ts/sttp/ticks.js'
 
 const TSSC = 0xe000_0262

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { MeasurementBatch } from '../batch/index.js'
 import { type Clock, type MeasurandError, Outbox, type Policy, type Timer, type Transport } from '../session/index.js'
 import { asSttpError, type SttpCommand, type SttpSubscription, SttpUplink, sttpWriteResponse } from './codec.js'
 import { COMMAND, isTssc, versionOf } from './codes.js'
 import type { Cohort } from './cohort.js'
+import { CohortMember, type MemberHost } from './cohort-member.js'
+import type { ServedSubscription } from './served-subscription.js'
 
 /** What a connection needs of its publisher. */
 export interface ConnectionHost {
@@ -13,11 +14,12 @@ export interface ConnectionHost {
   readonly stats: { bytesIn: number; bytesOut: number; messagesIn: number; messagesOut: number }
   /** Metadata for a refresh with these filters; rejects with what is wrong with them. */
   metadata(filters: string, modes: number): Promise<Uint8Array>
-  /** Makes the cohort of a subscription; throws what is wrong with its filter. */
-  cohort(connection: ClientConnection, subscription: SttpSubscription): Cohort
-  /** A member was added to a cohort, or has caught up and needs one of its own. */
-  joined(connection: ClientConnection): void
-  relieved(connection: ClientConnection): void
+  /** What is to serve a subscription, `before` among it if it can; throws what is wrong with the subscription. */
+  serve(
+    connection: ClientConnection,
+    subscription: SttpSubscription,
+    before: ServedSubscription | undefined,
+  ): ServedSubscription
   told(connection: ClientConnection, event: ConnectionEvent): void
   dropped(connection: ClientConnection, rows: number): void
   malformed(connection: ClientConnection, code: string, offset: number, length: number): void
@@ -36,37 +38,28 @@ const NO_OP_INTERVAL = 5000
 const REFUSED_DELAY = 1000
 
 /** One subscriber of a {@link Publisher}. */
-export class ClientConnection {
+export class ClientConnection implements MemberHost {
   /** The publisher's id of it. */
   readonly id: Uint8Array = randomBytes(16)
   readonly #host: ConnectionHost
+  readonly commandOutbox: Outbox
   readonly #transport: Transport
-  readonly #outbox: Outbox
   readonly #uplink = new SttpUplink()
   #noOp: Timer
   #refusal: Timer | undefined
   #modes: number | undefined
   #subscription: SttpSubscription | undefined
-  #cohort: Cohort | undefined
-  /** The cohort whose cache was sent and is not in force. */
-  #next: Cohort | undefined
-  /** What was published since the first subscription, until its cache is in force. */
-  #held: MeasurementBatch[] = []
-  #heldBytes = 0
-  /** Called when nothing is held any more. */
-  #onRelease: (() => void)[] = []
-  /** Too much waits: measurements are given up until it does not, and a new cache is in force. */
-  #isStalled = false
+  #served: ServedSubscription | undefined
   #isClosed = false
 
   constructor(transport: Transport, host: ConnectionHost) {
     this.#host = host
     this.#transport = transport
-    this.#outbox = new Outbox({ transport, stats: host.stats, maxBytes: host.queueBytes })
+    this.commandOutbox = new Outbox({ transport, stats: host.stats, maxBytes: host.queueBytes })
     this.#noOp = this.#sayNoOp()
     transport.start({
       onChunk: (bytes) => this.#read(bytes),
-      onDrain: () => this.#outbox.onDrain(),
+      onDrain: () => this.commandOutbox.onDrain(),
       onEnd: () => this.end(),
       onClose: (error) => this.#closed(error),
     })
@@ -87,24 +80,27 @@ export class ClientConnection {
     return this.#subscription
   }
 
-  /** Whether measurements go to it: it has subscribed, and its cache is in force. */
+  /** Whether it has subscribed to something. */
   get isSubscribed(): boolean {
-    return this.#cohort !== undefined
+    return this.#served !== undefined
   }
 
-  /** The cohort by which it is served. */
+  /** The cohort by which it is served, unless by a history. */
   get cohort(): Cohort | undefined {
-    return this.#cohort
+    return this.#served instanceof CohortMember ? this.#served.cohort : undefined
   }
 
-  /** Whether it could become a member of another cohort now. */
-  get isSteady(): boolean {
-    return this.#cohort !== undefined && this.#next === undefined && !this.#isStalled
+  get policy(): Policy {
+    return this.#host.policy
+  }
+
+  get dataOutbox(): Outbox {
+    return this.commandOutbox
   }
 
   /** Bytes that wait for it. */
   get queuedBytes(): number {
-    return this.#outbox.queuedBytes + this.#heldBytes
+    return this.commandOutbox.queuedBytes + (this.#served?.heldBytes ?? 0)
   }
 
   /** Whether more waits for it than should. */
@@ -113,60 +109,24 @@ export class ClientConnection {
   }
 
   /** Resolves when there is room again, or it is gone. */
-  async ready(): Promise<void> {
-    if (this.#held.length > 0 && this.isFull) await new Promise<void>((resolve) => this.#onRelease.push(resolve))
-    await this.#outbox.ready()
+  ready(): Promise<void> {
+    return this.commandOutbox.ready()
   }
 
-  /** Sends frames of measurements; `done` is called when their bytes are free. */
-  send(frames: Uint8Array, rows: number, done: () => void): void {
-    if (this.isFull && !this.#isStalled && this.#host.policy !== 'block') this.#stall()
-    if (this.#isStalled) {
-      this.#host.dropped(this, rows)
-      done()
-      return
-    }
-    this.#outbox.send(frames, rows, done)
-  }
-
-  /** Keeps what is published while its first cache is not in force. */
-  hold(batch: MeasurementBatch): void {
-    if (this.#next === undefined || this.#cohort !== undefined) return
-    if (this.isFull) {
-      this.#host.dropped(this, batch.length)
-      return
-    }
-    const copy = batch.copy()
-    this.#held.push(copy)
-    this.#heldBytes += copy.block.bytes.length
-  }
-
-  /** Sends the cache of a cohort; it is served as before until {@link enter}. */
-  offer(cohort: Cohort, cache: Uint8Array): void {
-    this.#next?.leave(this)
-    this.#next = cohort
-    this.#outbox.send(cache)
-  }
-
-  /** The cache of a cohort is in force: what was held goes out first. */
-  enter(cohort: Cohort): void {
-    this.#cohort?.leave(this)
-    this.#cohort = cohort
-    this.#next = undefined
-    this.#isStalled = false
-    for (const batch of this.#takeHeld()) cohort.publish(batch.block)
-    this.#host.joined(this)
+  /** Measurements for it were given up. */
+  dropped(rows: number): void {
+    this.#host.dropped(this, rows)
   }
 
   /** Sends a frame that is no measurements. */
   sendFrame(frame: Uint8Array): void {
-    this.#outbox.send(frame)
+    this.commandOutbox.send(frame)
   }
 
   /** Sends what is queued, then closes the connection; resolves when that has gone. */
   async end(): Promise<void> {
     this.#leave()
-    await this.#outbox.flushed()
+    await this.commandOutbox.flushed()
     this.#transport.end()
   }
 
@@ -212,7 +172,7 @@ export class ClientConnection {
         this.#host.told(this, { kind: 'unsubscribed' })
         break
       case 'confirmUpdateSignalIndexCache':
-        this.#next?.confirmedBy(this)
+        this.#served?.confirm()
         break
       case 'userCommand': {
         const payload = command.payload ?? new Uint8Array(0)
@@ -220,7 +180,7 @@ export class ClientConnection {
         break
       }
       case 'updateProcessingInterval':
-        this.#answer('failed', COMMAND.updateProcessingInterval, 'There is no historical subscription.')
+        this.#changeInterval(command.interval ?? -1)
         break
       case 'rotateCipherKeys':
         this.#answer('failed', COMMAND.rotateCipherKeys, 'There is no encrypted data channel.')
@@ -260,56 +220,39 @@ export class ClientConnection {
   }
 
   #subscribe(subscription: SttpSubscription): void {
-    const { flags = 0, startTimeConstraint, stopTimeConstraint } = subscription
-    if ((flags & 1) !== 0) {
+    if (((subscription.flags ?? 0) & 1) !== 0) {
       this.#answer('failed', COMMAND.subscribe, 'Synchronized subscriptions are not supported.')
       return
     }
-    if (startTimeConstraint || stopTimeConstraint) {
-      this.#answer('failed', COMMAND.subscribe, 'This publisher serves no historical subscriptions.')
-      return
-    }
-    let cohort: Cohort
+    let served: ServedSubscription
     try {
-      cohort = this.#host.cohort(this, subscription)
+      served = this.#host.serve(this, subscription, this.#served)
     } catch (error) {
       this.#answer('failed', COMMAND.subscribe, asSttpError(error).message)
       return
     }
+    if (served !== this.#served) this.#served?.stop()
+    this.#served = served
     this.#subscription = subscription
-    const signals = cohort.signals.rows.length
-    cohort.offer([this])
+    const { signals } = served
     const form = isTssc(this.modes) ? 'TSSC' : 'compact'
-    this.#answer('succeeded', COMMAND.subscribe, `Client subscribed as ${form} with ${signals} signals.`)
+    served.start(() =>
+      this.#answer('succeeded', COMMAND.subscribe, `Client subscribed as ${form} with ${signals} signals.`),
+    )
     this.#host.told(this, { kind: 'subscribed', signals })
+  }
+
+  #changeInterval(interval: number): void {
+    const changed = this.#served?.changeInterval(interval) ?? false
+    const text = changed ? `New processing interval: ${interval} ms.` : 'There is no historical subscription.'
+    this.#answer(changed ? 'succeeded' : 'failed', COMMAND.updateProcessingInterval, text)
   }
 
   /** Is served by nothing any more. */
   #leave(): void {
-    this.#cohort?.leave(this)
-    this.#next?.leave(this)
-    this.#cohort = undefined
-    this.#next = undefined
+    this.#served?.stop()
+    this.#served = undefined
     this.#subscription = undefined
-    for (const batch of this.#takeHeld()) this.#host.dropped(this, batch.length)
-    this.#isStalled = false
-  }
-
-  #takeHeld(): MeasurementBatch[] {
-    this.#heldBytes = 0
-    for (const resolve of this.#onRelease.splice(0)) resolve()
-    return this.#held.splice(0)
-  }
-
-  #stall(): void {
-    if (this.#host.policy === 'disconnect') {
-      this.close()
-      return
-    }
-    this.#isStalled = true
-    void this.#outbox.flushed().then(() => {
-      if (this.#isStalled && !this.#isClosed) this.#host.relieved(this)
-    })
   }
 
   #answer(type: 'succeeded' | 'failed', command: number, text: string): void {
@@ -329,7 +272,7 @@ export class ClientConnection {
     this.#noOp.cancel()
     this.#refusal?.cancel()
     this.#leave()
-    const rows = this.#outbox.close()
+    const rows = this.commandOutbox.close()
     if (rows > 0) this.#host.dropped(this, rows)
     this.#host.told(this, error === undefined ? { kind: 'left' } : { kind: 'left', error })
   }

@@ -1,7 +1,8 @@
 import type { Block } from '../batch/index.js'
-import type { ClientConnection } from './client-connection.js'
-import { SttpEncoder, sttpWriteResponse } from './codec.js'
+import { type CacheSignals, cacheFrame } from './cache-signals.js'
+import { SttpEncoder } from './codec.js'
 import { versionOf } from './codes.js'
+import type { CohortMember } from './cohort-member.js'
 import type { FrameMemory } from './frame-memory.js'
 
 /** What subscribers must share to share frames. */
@@ -10,17 +11,6 @@ export interface CohortFormat {
   readonly modes: number
   readonly includeTime: boolean
   readonly milliseconds: boolean
-}
-
-/** The signals of a cache in the order of their wire indexes. */
-export interface CacheSignals {
-  /** Rows of the publisher's signal table. */
-  readonly rows: Uint32Array
-  /** 16 bytes each. */
-  readonly ids: Uint8Array
-  /** Measurement keys: source, and number at that source. */
-  readonly sources: readonly string[]
-  readonly keyIds: BigUint64Array
 }
 
 /** Bytes of the longest frame of measurements: no frame is begun where fewer are left. */
@@ -38,9 +28,9 @@ export class Cohort {
   readonly signals: CacheSignals
   /** Which of a subscriber's two caches is its. */
   readonly cacheIndex: number
-  readonly members = new Set<ClientConnection>()
-  readonly #offered = new Set<ClientConnection>()
-  readonly #confirmed = new Set<ClientConnection>()
+  readonly members = new Set<CohortMember>()
+  readonly #offered = new Set<CohortMember>()
+  readonly #confirmed = new Set<CohortMember>()
   readonly #encoder: SttpEncoder
   readonly #memory: FrameMemory
   readonly #result = new Uint32Array(2)
@@ -61,25 +51,27 @@ export class Cohort {
   }
 
   /** Sends its cache to subscribers, who become members when all of them have confirmed it. */
-  offer(connections: readonly ClientConnection[]): void {
-    for (const connection of connections) this.#offered.add(connection)
-    for (const connection of connections) connection.offer(this, this.#cache(connection.id))
+  offer(members: readonly CohortMember[]): void {
+    for (const member of members) this.#offered.add(member)
+    for (const member of members) {
+      member.offer(this, cacheFrame(this.signals, this.cacheIndex, member.host.id, this.format.modes))
+    }
     // Version 1 knows no confirmation: a cache is in force when it is sent.
-    if (versionOf(this.format.modes) < 2) for (const connection of connections) this.confirmedBy(connection)
+    if (versionOf(this.format.modes) < 2) for (const member of members) this.confirmedBy(member)
   }
 
   /** A subscriber has confirmed the cache. */
-  confirmedBy(connection: ClientConnection): void {
-    if (!this.#offered.delete(connection)) return
-    this.#confirmed.add(connection)
+  confirmedBy(member: CohortMember): void {
+    if (!this.#offered.delete(member)) return
+    this.#confirmed.add(member)
     this.#startIfAll()
   }
 
   /** A subscriber is gone, or subscribes to something else. */
-  leave(connection: ClientConnection): void {
-    this.members.delete(connection)
-    this.#confirmed.delete(connection)
-    if (this.#offered.delete(connection)) this.#startIfAll()
+  leave(member: CohortMember): void {
+    this.members.delete(member)
+    this.#confirmed.delete(member)
+    if (this.#offered.delete(member)) this.#startIfAll()
   }
 
   /** Encodes a block's measurements and gives the frames to every member. */
@@ -102,24 +94,8 @@ export class Cohort {
 
   #startIfAll(): void {
     if (this.#offered.size > 0 || this.#confirmed.size === 0) return
-    for (const connection of this.#confirmed) this.members.add(connection)
+    for (const member of this.#confirmed) this.members.add(member)
     this.#confirmed.clear()
-    for (const connection of [...this.members]) connection.enter(this)
-  }
-
-  #cache(subscriberId: Uint8Array): Uint8Array {
-    const { rows, ids, sources, keyIds } = this.signals
-    return sttpWriteResponse(
-      {
-        type: 'signalIndexCache',
-        cacheIndex: this.cacheIndex,
-        subscriberId: Buffer.from(subscriberId),
-        indexes: Int32Array.from(rows, (_, index) => index),
-        signalIds: Buffer.from(ids),
-        sources: [...sources],
-        keyIds,
-      },
-      this.format.modes,
-    )
+    for (const member of [...this.members]) member.enter(this)
   }
 }

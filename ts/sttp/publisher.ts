@@ -1,49 +1,19 @@
-import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import { Block, COLUMN, MeasurementBatch, SignalTable, TIME_UNKNOWN } from '../batch/index.js'
-import { type Listener, type Policy, Session, type SessionOptions, type TlsOptions } from '../session/index.js'
+import { type Listener, type Policy, Session, type Transport } from '../session/index.js'
 import { ClientConnection, type ConnectionEvent } from './client-connection.js'
 import type { SttpSubscription } from './codec.js'
 import { sttpWriteResponse } from './codec.js'
-import { hasModes, MODE } from './codes.js'
-import { type CacheSignals, Cohort } from './cohort.js'
-import { DataSet, type MeasurementRecord, type Precedence } from './data-set.js'
+import { CohortMember } from './cohort-member.js'
+import type { DataSet, MeasurementRecord } from './data-set.js'
 import { sttpError } from './error-codes.js'
-import { FrameMemory } from './frame-memory.js'
-import { guidBytes, guidText, type Measurement } from './measurement.js'
+import { guidBytes, type Measurement } from './measurement.js'
+import { PublisherMetadata } from './publisher-metadata.js'
+import type { PublisherEndpoint, PublisherOptions } from './publisher-options.js'
+import type { ServedSubscription } from './served-subscription.js'
+import { SubscriptionRouting } from './subscription-routing.js'
 import { Ticks } from './ticks.js'
 
-/** What a publisher can be given. */
-export interface PublisherOptions extends SessionOptions {
-  /** Subscribers at most; no limit unless told. */
-  readonly maxConnections?: number
-  /** Bytes that may wait for one subscriber; 16 MiB unless told. */
-  readonly queueBytes?: number
-  /**
-   * What happens when more would wait for a subscriber: `drop-oldest` (unless told) gives up what cannot be sent until
-   * everything that waits has gone, and harms nobody else; `disconnect` closes the connection; `block` lets
-   * {@link Publisher.publish} give `false`, and all wait for the slowest.
-   */
-  readonly policy?: Policy
-  /** How operators bind in the subscribers' filters. */
-  readonly precedence?: Precedence
-}
-
-/** Where a publisher listens. */
-export interface PublisherEndpoint {
-  /** All addresses of the machine unless told. */
-  readonly host?: string
-  /** 0 for a free one. */
-  readonly port: number
-  readonly tls?: TlsOptions
-}
-
 const QUEUE_BYTES = 16 << 20
-/** What is derived for the filters is not sent. */
-const PUBLIC = { without: ['ActiveMeasurements'] }
-/** How long after a subscription those that could share frames are brought together, ms. */
-const MERGE_DELAY = 1000
 
 /**
  * Serves measurements to any number of STTP subscribers.
@@ -66,23 +36,26 @@ export class Publisher extends Session {
   /** Calls for each command of a user's own, with its number 0 to 15. */
   onUserCommand: ((connection: ClientConnection, number: number, payload: Uint8Array) => void) | undefined
   readonly #options: PublisherOptions
-  readonly #memory = new FrameMemory()
+  readonly #metadata: PublisherMetadata
+  readonly #routing: SubscriptionRouting
   readonly #connections = new Set<ClientConnection>()
-  readonly #cohorts = new Set<Cohort>()
   readonly #drops = new Map<ClientConnection, number>()
   readonly #foreign = new WeakMap<SignalTable, Uint32Array>()
   #listener: Listener | undefined
-  #dataSet = DataSet.metadata()
-  #xml: Promise<Uint8Array> | undefined
-  #zipped: Promise<Uint8Array> | undefined
   #rows: Block | undefined
-  #isMerging = false
 
   constructor(options: PublisherOptions = {}) {
     super('sttp-publisher', options)
     this.#options = options
     this.policy = options.policy ?? 'drop-oldest'
-    this.#dataSet.deriveActiveMeasurements()
+    this.#metadata = new PublisherMetadata(options.precedence)
+    this.#routing = new SubscriptionRouting({
+      clock: this.clock,
+      signals: this.signals,
+      name: this.name,
+      signalIds: (filter) => this.#metadata.signalIds(filter),
+      joined: (member) => this.#drops.delete(member.host as ClientConnection),
+    })
   }
 
   /** The subscribers that are connected. */
@@ -96,15 +69,7 @@ export class Publisher extends Session {
     this.begin('listening')
     try {
       const at = { host, port, ...(tls === undefined ? {} : { tls }) }
-      this.#listener = await this.network.listen(at, (transport) => {
-        const { maxConnections = Number.POSITIVE_INFINITY } = this.#options
-        if (this.#connections.size >= maxConnections) {
-          this.status.emit('peer-refused', { peer: transport.peer, maxConnections })
-          transport.close()
-          return
-        }
-        this.#connections.add(new ClientConnection(transport, this.#host()))
-      })
+      this.#listener = await this.network.listen(at, (transport) => this.#accept(transport))
     } catch (error) {
       this.fail(error as Error)
       throw error
@@ -123,10 +88,7 @@ export class Publisher extends Session {
    * `ActiveMeasurements` is derived; what the set has of its own under that name is replaced.
    */
   defineMetadata(dataSet: DataSet): void {
-    dataSet.deriveActiveMeasurements()
-    this.#dataSet = dataSet
-    this.#xml = undefined
-    this.#zipped = undefined
+    this.#metadata.define(dataSet)
     for (const record of dataSet.records('MeasurementDetail')) {
       const nativeId = guidBytes(String(record['signalId']))
       if (nativeId === undefined) continue
@@ -144,13 +106,12 @@ export class Publisher extends Session {
 
   /** The metadata. */
   get metadata(): DataSet {
-    return this.#dataSet
+    return this.#metadata.dataSet
   }
 
   /** The measurements that a filter selects, such as `SignalAcronym <> 'STAT'`, with their columns in camelCase. */
   filterMetadata(filter: string): MeasurementRecord[] {
-    const rows = this.#dataSet.select(filter, 'MeasurementDetail', this.#options.precedence)
-    return this.#dataSet.records('MeasurementDetail', rows) as unknown as MeasurementRecord[]
+    return this.#metadata.measurements(filter)
   }
 
   /**
@@ -158,18 +119,15 @@ export class Publisher extends Session {
    * has more waiting than it should: await {@link ready} before the next.
    */
   publish(batch: MeasurementBatch): boolean {
-    const own = this.#own(batch)
-    for (const cohort of this.#cohorts) cohort.publish(own.block)
-    let isReady = true
-    for (const connection of this.#connections) {
-      connection.hold(own)
-      if (this.policy === 'block' && connection.isFull) isReady = false
-    }
-    return isReady
+    this.#routing.publish(this.#own(batch))
+    if (this.policy !== 'block') return true
+    for (const connection of this.#connections) if (connection.isFull) return false
+    return true
   }
 
   /** Resolves when no subscriber has more waiting than it should. */
   async ready(): Promise<void> {
+    await this.#routing.ready()
     await Promise.all([...this.#connections].map((connection) => connection.ready()))
   }
 
@@ -206,6 +164,7 @@ export class Publisher extends Session {
   }
 
   protected async shut(): Promise<void> {
+    this.#routing.close()
     for (const connection of this.#connections) connection.close()
     await this.#listener?.close()
   }
@@ -240,20 +199,37 @@ export class Publisher extends Session {
     return new MeasurementBatch(block, this.signals, 'f32')
   }
 
-  #host(): ConstructorParameters<typeof ClientConnection>[1] {
-    return {
+  #accept(transport: Transport): void {
+    const { maxConnections = Number.POSITIVE_INFINITY, queueBytes = QUEUE_BYTES } = this.#options
+    if (this.#connections.size >= maxConnections) {
+      this.status.emit('peer-refused', { peer: transport.peer, maxConnections })
+      transport.close()
+      return
+    }
+    const connection = new ClientConnection(transport, {
       clock: this.clock,
-      queueBytes: this.#options.queueBytes ?? QUEUE_BYTES,
+      queueBytes,
       policy: this.policy,
       stats: this.stats,
-      metadata: (filters, modes) => this.#metadataFor(filters, modes),
-      cohort: (connection, subscription) => this.#cohortFor(connection, subscription),
-      joined: (connection) => this.#joined(connection),
-      relieved: (connection) => this.#offerAlone(connection),
+      metadata: (filters, modes) => this.#metadata.payload(filters, modes),
+      serve: (connection, subscription, before) => this.#serve(connection, subscription, before),
       told: (connection, event) => this.#told(connection, event),
       dropped: (connection, rows) => this.#dropped(connection, rows),
       malformed: (_, code, offset, length) => this.malformed(code, offset, length),
+    })
+    this.#connections.add(connection)
+  }
+
+  #serve(
+    connection: ClientConnection,
+    subscription: SttpSubscription,
+    before: ServedSubscription | undefined,
+  ): ServedSubscription {
+    if (subscription.startTimeConstraint || subscription.stopTimeConstraint) {
+      throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', 'This publisher serves no historical subscriptions.')
     }
+    const member = before instanceof CohortMember ? before : undefined
+    return this.#routing.subscribe(connection, connection.modes, subscription, member)
   }
 
   #told(connection: ClientConnection, event: ConnectionEvent): void {
@@ -268,7 +244,6 @@ export class Publisher extends Session {
     if (event.kind !== 'left') return
     this.#connections.delete(connection)
     this.#drops.delete(connection)
-    this.#forgetEmpty()
     if (this.#connections.size === 0) this.#onEmpty()
   }
 
@@ -277,98 +252,5 @@ export class Publisher extends Session {
     const known = this.#drops.get(connection)
     if (known !== undefined) this.loseMore(known, { count })
     else this.#drops.set(connection, this.lose({ cause: 'queue', count }))
-  }
-
-  async #metadataFor(filters: string, modes: number): Promise<Uint8Array> {
-    const isZipped = hasModes(modes, MODE.compressMetadata | MODE.gzip)
-    if (filters !== '') {
-      const xml = this.#dataSet.filtered(filters, this.#options.precedence).toXml(PUBLIC)
-      return isZipped ? promisify(gzip)(xml) : xml
-    }
-    this.#xml ??= Promise.resolve(this.#dataSet.toXml(PUBLIC))
-    if (!isZipped) return this.#xml
-    this.#zipped ??= this.#xml.then((xml) => promisify(gzip)(xml))
-    return this.#zipped
-  }
-
-  #cohortFor(connection: ClientConnection, subscription: SttpSubscription): Cohort {
-    const { includeTime = true, useMillisecondResolution: milliseconds = false } = subscription
-    const filter = subscription.filterExpression ?? 'FILTER ActiveMeasurements WHERE True'
-    const ids = this.#dataSet.signalIds(filter, 'ActiveMeasurements', this.#options.precedence)
-    const signals = this.#cacheOf(ids)
-    const format = { modes: connection.modes, includeTime, milliseconds }
-    const digest = createHash('sha256').update(signals.ids).digest('hex')
-    const key = `${format.modes} ${includeTime} ${milliseconds} ${digest}`
-    const inUse = connection.cohort?.cacheIndex
-    return this.#newCohort(key, format, signals, inUse === 0 ? 1 : 0)
-  }
-
-  #newCohort(...[key, format, signals, cacheIndex]: [string, Cohort['format'], CacheSignals, number]): Cohort {
-    const cohort = new Cohort(key, format, signals, cacheIndex, this.#memory)
-    this.#cohorts.add(cohort)
-    return cohort
-  }
-
-  #cacheOf(ids: readonly Uint8Array[]): CacheSignals {
-    const rows = new Uint32Array(ids.length)
-    const keyIds = new BigUint64Array(ids.length)
-    const sources = ids.map((nativeId, index) => {
-      const known = this.signals.rowOf(nativeId)
-      const row = known ?? this.signals.add({ nativeId, source: this.name })
-      rows[index] = row
-      const key = String(this.signals.at(row)?.meta['id'] ?? '')
-      const [, source = '', number = ''] = /^(.*):(\d{1,19})$/.exec(key) ?? []
-      keyIds[index] = number === '' ? BigInt(row) : BigInt(number)
-      return source === '' ? guidText(nativeId) : source
-    })
-    return { rows, ids: Buffer.concat(ids), sources, keyIds }
-  }
-
-  #joined(connection: ClientConnection): void {
-    this.#drops.delete(connection)
-    this.#forgetEmpty()
-    if (this.#isMerging) return
-    this.#isMerging = true
-    this.clock.after(MERGE_DELAY, () => {
-      this.#isMerging = false
-      if (this.state === 'listening') this.#merge()
-    })
-  }
-
-  /** Gives a subscriber that has caught up a cache, and so a start, of its own. */
-  #offerAlone(connection: ClientConnection): void {
-    const { cohort } = connection
-    if (cohort === undefined) return
-    this.#newCohort(cohort.key, cohort.format, cohort.signals, cohort.cacheIndex ^ 1).offer([connection])
-  }
-
-  /**
-   * Brings subscribers together who could share frames, by a cache that all of them get. A new cache takes the place of
-   * the one that is not in use, so that those who use one and those who use the other are brought to one first.
-   */
-  #merge(): void {
-    const groups = new Map<string, Cohort[]>()
-    for (const cohort of this.#cohorts) groups.set(cohort.key, [...(groups.get(cohort.key) ?? []), cohort])
-    for (const [key, cohorts] of groups) {
-      const settled = cohorts.filter((cohort) => cohort.members.size > 0 && cohort.isSettled)
-      if (settled.length < 2) continue
-      const largest = settled.reduce((a, b) => (b.members.size > a.members.size ? b : a))
-      const [together, apart] = [largest.cacheIndex, largest.cacheIndex ^ 1]
-      const using = (index: number): ClientConnection[] =>
-        settled.filter((cohort) => cohort.cacheIndex === index).flatMap((cohort) => [...cohort.members])
-      const stray = using(apart).filter((member) => member.isSteady)
-      if (stray.length > 0) {
-        this.#newCohort(key, largest.format, largest.signals, together).offer(stray)
-        continue
-      }
-      const members = using(together).filter((member) => member.isSteady)
-      if (members.length > 1) this.#newCohort(key, largest.format, largest.signals, apart).offer(members)
-    }
-  }
-
-  #forgetEmpty(): void {
-    for (const cohort of this.#cohorts) {
-      if (cohort.members.size === 0 && cohort.isSettled) this.#cohorts.delete(cohort)
-    }
   }
 }

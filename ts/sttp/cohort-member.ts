@@ -1,0 +1,164 @@
+import type { MeasurementBatch } from '../batch/index.js'
+import type { Outbox, Policy } from '../session/index.js'
+import type { Cohort } from './cohort.js'
+import type { ServedSubscription } from './served-subscription.js'
+
+/** What a member needs of its client's connection. */
+export interface MemberHost {
+  /** The client's id. */
+  readonly id: Uint8Array
+  readonly policy: Policy
+  /** Where what is no measurements goes. */
+  readonly commandOutbox: Outbox
+  /** Where measurements go; the same unless there is a data channel. */
+  readonly dataOutbox: Outbox
+  /** Whether more waits for the client than should. */
+  readonly isFull: boolean
+  dropped(rows: number): void
+  /** Closes the connection. */
+  close(): void
+}
+
+/** What a member tells those who route. */
+export interface MemberRouting {
+  /** Its cache is in force, it is served. */
+  joined(member: CohortMember): void
+  /** It has caught up and needs a start of its own. */
+  relieved(member: CohortMember): void
+  /** It is served by nothing any more. */
+  left(member: CohortMember): void
+}
+
+/** A client among those who get what is published now: the cohort that serves it, and what waits until one does. */
+export class CohortMember implements ServedSubscription {
+  readonly host: MemberHost
+  readonly #routing: MemberRouting
+  #wanted: Cohort
+  #cohort: Cohort | undefined
+  /** The cohort whose cache was sent and is not in force. */
+  #next: Cohort | undefined
+  /** What was published since the first subscription, until its cache is in force. */
+  #held: MeasurementBatch[] = []
+  #heldBytes = 0
+  /** Called when nothing is held any more. */
+  #onRelease: (() => void)[] = []
+  /** Too much waits: measurements are given up until it does not, and a new cache is in force. */
+  #isStalled = false
+  #isGone = false
+
+  constructor(host: MemberHost, routing: MemberRouting, wanted: Cohort) {
+    this.host = host
+    this.#routing = routing
+    this.#wanted = wanted
+  }
+
+  /** The cohort by which it is served. */
+  get cohort(): Cohort | undefined {
+    return this.#cohort
+  }
+
+  get signals(): number {
+    return this.#wanted.signals.rows.length
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /** Whether it could become a member of another cohort now. */
+  get isSteady(): boolean {
+    return this.#cohort !== undefined && this.#next === undefined && !this.#isStalled
+  }
+
+  /** Asks for another cohort in place of the one that it was made for. */
+  want(cohort: Cohort): void {
+    this.#wanted = cohort
+  }
+
+  start(answer: () => void): void {
+    this.#wanted.offer([this])
+    answer()
+  }
+
+  confirm(): void {
+    this.#next?.confirmedBy(this)
+  }
+
+  changeInterval(): boolean {
+    return false
+  }
+
+  /** Is served by nothing any more. */
+  stop(): void {
+    this.#isGone = true
+    this.#cohort?.leave(this)
+    this.#next?.leave(this)
+    this.#cohort = undefined
+    this.#next = undefined
+    for (const batch of this.#takeHeld()) this.host.dropped(batch.length)
+    this.#isStalled = false
+    this.#routing.left(this)
+  }
+
+  /** Resolves when there is room for what has to be held, or nothing is held any more. */
+  async ready(): Promise<void> {
+    if (this.#held.length > 0 && this.host.isFull) await new Promise<void>((resolve) => this.#onRelease.push(resolve))
+  }
+
+  /** Sends frames of measurements; `done` is called when their bytes are free. */
+  send(frames: Uint8Array, rows: number, done: () => void): void {
+    if (this.host.isFull && !this.#isStalled && this.host.policy !== 'block') this.#stall()
+    if (this.#isStalled) {
+      this.host.dropped(rows)
+      done()
+      return
+    }
+    this.host.dataOutbox.send(frames, rows, done)
+  }
+
+  /** Keeps what is published while its first cache is not in force. */
+  hold(batch: MeasurementBatch): void {
+    if (this.#next === undefined || this.#cohort !== undefined) return
+    if (this.host.isFull) {
+      this.host.dropped(batch.length)
+      return
+    }
+    const copy = batch.copy()
+    this.#held.push(copy)
+    this.#heldBytes += copy.block.bytes.length
+  }
+
+  /** Sends the cache of a cohort; it is served as before until {@link enter}. */
+  offer(cohort: Cohort, cache: Uint8Array): void {
+    this.#next?.leave(this)
+    this.#next = cohort
+    this.host.commandOutbox.send(cache)
+  }
+
+  /** The cache of a cohort is in force: what was held goes out first. */
+  enter(cohort: Cohort): void {
+    this.#cohort?.leave(this)
+    this.#cohort = cohort
+    this.#next = undefined
+    this.#isStalled = false
+    for (const batch of this.#takeHeld()) cohort.publish(batch.block)
+    this.#routing.joined(this)
+  }
+
+  #takeHeld(): MeasurementBatch[] {
+    this.#heldBytes = 0
+    for (const resolve of this.#onRelease.splice(0)) resolve()
+    return this.#held.splice(0)
+  }
+
+  #stall(): void {
+    if (this.host.policy === 'disconnect') {
+      this.host.close()
+      return
+    }
+    this.#isStalled = true
+    void this.host.dataOutbox.flushed().then(() => {
+      if (this.#isStalled && !this.#isGone) this.#routing.relieved(this)
+    })
+  }
+}
