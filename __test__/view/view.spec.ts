@@ -1,8 +1,17 @@
 import { get } from 'node:http'
 import test from 'ava'
 import { WebSocket } from 'ws'
-import { Block, MeasurementBatch } from '../../ts/batch/index.js'
-import { MinMax, View } from '../../ts/view/index.js'
+import { type Batch, Block, MeasurementBatch, type Row, SignalTable, TableBuilder } from '../../ts/batch/index.js'
+import {
+  Ledger,
+  SimulatedClock,
+  type Source,
+  type SourceDescription,
+  Stats,
+  StatusStream,
+  systemClock,
+} from '../../ts/session/index.js'
+import { MinMax, Playback, View } from '../../ts/view/index.js'
 import { Pair, pushed, turn } from '../tia/pair.js'
 
 function batch(rows: readonly [signal: number, ms: number, value: number][]): MeasurementBatch {
@@ -118,4 +127,202 @@ test('a page gets what it looks at, and a wrong wish ends it', async (t) => {
   t.is(await new Promise((resolve) => socket.once('close', resolve)), 1003)
   await view.close()
   await pair.close(client)
+})
+
+/** A source whose batches are given to the view by hand. */
+function sourceOf(system: string, signals = new SignalTable()): Source {
+  const stats = new Stats()
+  const nothing = (): SourceDescription => ({ peer: '', quirks: [], clock: {}, meta: {} })
+  return {
+    name: 'by-hand',
+    system,
+    signals,
+    stats,
+    ledger: new Ledger('by-hand', systemClock),
+    status: new StatusStream('by-hand', systemClock),
+    policy: 'block',
+    closed: new Promise(() => {}),
+    describe: nothing,
+    countOf: (rows: Batch) => rows.length,
+    consume: async () => {},
+    close: async () => {},
+    drain: async () => {},
+    [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
+
+function tableOf(table: 'event' | 'record' | 'measurement', rows: readonly Row[]): Batch {
+  const builder = new TableBuilder(table)
+  for (const row of rows) builder.push(row)
+  return builder.finish()
+}
+
+/** A page that keeps what it is told. */
+class Page {
+  readonly #socket: WebSocket
+  readonly #waiting: { matches: (message: Told) => boolean; resolve: (message: Told) => void }[] = []
+  readonly told: Told[] = []
+
+  constructor(view: View) {
+    this.#socket = new WebSocket(view.url.replace('http', 'ws').concat('stream'))
+    this.#socket.on('message', (data: Buffer, isBinary) => {
+      const message: Told = isBinary
+        ? { type: 'pixels', pixels: pixels(Uint8Array.from(data)) }
+        : JSON.parse(String(data))
+      this.told.push(message)
+      for (const one of this.#waiting) if (one.matches(message)) one.resolve(message)
+    })
+  }
+
+  look(signals: readonly number[], bucketMs: number): void {
+    const text = JSON.stringify({ type: 'look', signals, bucketMs })
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(text)
+    else this.#socket.once('open', () => this.#socket.send(text))
+  }
+
+  until(matches: (message: Told) => boolean): Promise<Told> {
+    const known = this.told.find(matches)
+    if (known !== undefined) return Promise.resolve(known)
+    return new Promise((resolve) => this.#waiting.push({ matches, resolve }))
+  }
+}
+
+interface Told {
+  readonly type: string
+  readonly signals?: readonly { readonly id: number; readonly name: string; readonly kind: string }[]
+  readonly rows?: readonly { readonly time: number; readonly from: string; readonly text: string }[]
+  readonly pixels?: number[][]
+}
+
+test('numbers in events are traces, the newest events are lines', async (t) => {
+  const source = sourceOf('stream-sea')
+  const view = await View.open(source)
+  const event = (n: number): Row => ({
+    stream: 'orders',
+    schema_version: '1',
+    rx: 1_700_000_000_000_000_000n + BigInt(n) * 1_000_000n,
+    payload: JSON.stringify({ n, ok: true, name: 'x', values: [0.5 * n, -n], deep: { a: { b: { c: { d: 1 } } } } }),
+  })
+  view.write(tableOf('event', [event(1)]))
+  const page = new Page(view)
+  const { rows } = await page.until(({ type }) => type === 'rows')
+  t.is(rows?.[0]?.from, 'orders')
+  t.is(rows?.[0]?.time, 1_700_000_000_001)
+  t.is((JSON.parse(rows?.[0]?.text ?? '{}') as { n: number }).n, 1)
+  const { signals = [] } = await page.until(({ type, signals }) => type === 'source' && (signals?.length ?? 0) >= 4)
+  const names = signals.map(({ name }) => name).filter((name) => name !== 'rows a second')
+  t.deepEqual(names, ['n', 'ok', 'values/0', 'values/1'])
+  const wanted = signals.find(({ name }) => name === 'values/1')?.id ?? -1
+  page.look([wanted], 1)
+  await view.looked()
+  view.write(tableOf('event', [event(7), event(8)]))
+  const { pixels: drawn } = await page.until(({ type }) => type === 'pixels')
+  t.deepEqual(drawn, [
+    [wanted, 1_700_000_000_007, -7, -7],
+    [wanted, 1_700_000_000_008, -8, -8],
+  ])
+  t.is(view.stored, 3)
+  await view.close()
+})
+
+test('a fast stream of events is sampled, what is no JSON is a line too', async (t) => {
+  const view = await View.open(sourceOf('stream-sea'))
+  const page = new Page(view)
+  page.look([0], 1)
+  await view.looked()
+  const events = Array.from({ length: 20_000 }, (_, n) => ({
+    stream: 's',
+    schema_version: '',
+    rx: 1n,
+    payload: `{${n}`,
+  }))
+  view.write(tableOf('event', events))
+  const { rows } = await page.until(({ type }) => type === 'rows')
+  t.true((rows?.length ?? 0) > 0 && (rows?.length ?? 0) <= 100)
+  t.is(rows?.at(-1)?.text, '{19999')
+  await view.close()
+})
+
+test('a record is a line and its bytes a trace; a text among measurements is a line', async (t) => {
+  const view = await View.open(sourceOf('cdtp'))
+  const page = new Page(view)
+  page.look([0], 1)
+  await view.looked()
+  const record = (kind: number, seq: number, blocks: Uint8Array[]): Row => ({
+    run: 'run_1',
+    sender: 'Cam.One',
+    kind,
+    seq,
+    time: 5_000_000n,
+    rx: 6_000_000n,
+    condition: 0,
+    tags: new Uint8Array([0x80]),
+    blocks,
+  })
+  view.write(
+    tableOf('record', [record(1, 0, []), record(0, 1, [new Uint8Array(30), new Uint8Array(12)]), record(2, 0, [])]),
+  )
+  const { rows = [] } = await page.until(({ type }) => type === 'rows')
+  t.deepEqual(
+    rows.map(({ from, text }) => `${from}: ${text}`),
+    ['Cam.One: BOR 0 of run_1, 0 bytes', 'Cam.One: DATA 1 of run_1, 42 bytes', 'Cam.One: EOR 0 of run_1, 0 bytes'],
+  )
+  await view.close()
+
+  const signals = new SignalTable()
+  signals.add({ nativeId: Buffer.from('door'), name: 'door' })
+  const texts = await View.open(sourceOf('sisock', signals))
+  const other = new Page(texts)
+  other.look([0], 1)
+  await texts.looked()
+  texts.write(tableOf('measurement', [{ time: 9_000_000n, value: null, signal: 0, flags: 0, text: 'open' }]))
+  texts.write(tableOf('measurement', [{ time: 9_000_000n, value: 3, signal: 0, flags: 0 }]))
+  t.deepEqual((await other.until(({ type }) => type === 'rows')).rows, [{ time: 9, from: 'door', text: 'open' }])
+  t.deepEqual((await other.until(({ type }) => type === 'pixels')).pixels, [[0, 9, 3, 3]])
+  await texts.close()
+})
+
+test('a recording is played at its pace from the first look', async (t) => {
+  const clock = new SimulatedClock()
+  const signals = new SignalTable()
+  signals.add({ nativeId: Buffer.from('s'), name: 's' })
+  const view = await View.open(sourceOf('tia', signals))
+  const playback = new Playback(view, 10, undefined, clock)
+  let isDone = false
+  const playing = playback
+    .write(
+      batch([
+        [0, 1000, 1],
+        [0, 2000, 2],
+        [0, 3000, 3],
+      ]),
+    )
+    .then(() => {
+      isDone = true
+    })
+  await clock.advance(60_000)
+  t.false(isDone)
+  const page = new Page(view)
+  page.look([0], 1)
+  await view.looked()
+  t.deepEqual((await page.until(({ type }) => type === 'pixels')).pixels, [[0, 1000, 1, 1]])
+  await clock.advance(110)
+  t.false(isDone)
+  await page.until(({ pixels }) => pixels?.[0]?.[1] === 2000)
+  await clock.advance(110)
+  await playing
+  await page.until(({ pixels }) => pixels?.[0]?.[1] === 3000)
+  t.is(playback.stored, 3)
+  await view.close()
+})
+
+test('a recording that nobody looks at ends when it is told to', async (t) => {
+  const abort = new AbortController()
+  const view = await View.open(sourceOf('tia'))
+  const playing = new Playback(view, 1, abort.signal).write(batch([[0, 1, 1]]))
+  abort.abort()
+  await playing
+  t.is(view.stored, 1)
+  await view.close()
 })

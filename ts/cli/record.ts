@@ -1,6 +1,7 @@
 import { type PipelineOptions, type PipelineResult, pipeline, type SourceUrl } from '../ingest/index.js'
 import { type Source, Spill } from '../session/index.js'
 import { StoreSink } from '../store/index.js'
+import type { View } from '../view/index.js'
 import { CaptureFile } from './capture.js'
 import type { Call, Command } from './command.js'
 import { cliError } from './error-codes.js'
@@ -9,6 +10,7 @@ import { showProgress } from './progress.js'
 import { open, pipelineOptions, SOURCE_OPTIONS, urlsOf } from './source-options.js'
 import { summarize } from './summary.js'
 import { parseBytes } from './values.js'
+import { openView, VIEW_OPTIONS } from './view.js'
 
 /** How long rows gather before a batch is written, ms. */
 const MAX_DELAY = 250
@@ -23,6 +25,8 @@ export const command: Command = {
     rotate: { value: 'SIZE|TIME', line: 'when a file is closed, as 256MiB, 10m or 256MiB|10m' },
     capture: { value: 'FILE', line: 'the raw bytes of the source go there too' },
     compact: { line: 'make Parquet of opaque records too' },
+    view: { line: 'shows each source on a live page too' },
+    ...VIEW_OPTIONS,
     ...SOURCE_OPTIONS,
     policy: {
       value: 'POLICY',
@@ -90,18 +94,29 @@ async function store(
   spillOf: (source: Source) => Pick<PipelineOptions, 'policy'>,
 ): Promise<PipelineResult[]> {
   const endProgress = showProgress(call, sources)
+  const views: View[] = []
   try {
+    if (call.options.has('view')) {
+      // The port that was asked for is that of the first page.
+      for (const source of sources) {
+        const view = await openView(call, source, views.length === 0 ? undefined : 0)
+        views.push(view)
+        if (!call.json) call.err.write(`${source.name}: ${view.url}\n`)
+      }
+    }
     return await Promise.all(
       sources.map(async (source, index) => {
         // What fails here fails again at the first row, and is told there.
         await sink.add(source, (urls[index] as SourceUrl).text).catch(() => {})
-        const result = await pipeline(source, sink, { ...options, ...spillOf(source) })
+        const target = views[index]?.besides(sink) ?? sink
+        const result = await pipeline(source, target, { ...options, ...spillOf(source) })
         if (result.endedBy !== 'sink') await sink.settle(source, result.books)
         return result
       }),
     )
   } finally {
     endProgress()
+    await Promise.all(views.map((view) => view.close()))
   }
 }
 

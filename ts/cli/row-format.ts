@@ -1,6 +1,5 @@
-import { type Batch, nativeIdText, type Row, type Signal } from '../batch/index.js'
+import { type Batch, nativeIdText, type Row, rowsOf, type Signal } from '../batch/index.js'
 import type { Source } from '../session/index.js'
-import { rowsOf } from '../store/rows.js'
 import { formatTime, jsonNumber } from './values.js'
 
 /** How rows are printed. */
@@ -113,8 +112,7 @@ function measurement(row: Cells, source: Source): Record<string, unknown> {
 }
 
 function rows(batch: Batch): Cells[] {
-  const columns = batch.columns().map(({ field, nullCount, buffers }) => ({ field, nullCount, buffers }))
-  return rowsOf({ rows: batch.length, columns }) as Cells[]
+  return rowsOf({ rows: batch.length, columns: batch.columns() }) as Cells[]
 }
 
 function signalOf(row: Cells, source: Source): Signal | undefined {

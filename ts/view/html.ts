@@ -3,7 +3,7 @@ import { page } from './page.js'
 const STYLE = `
 :root { color-scheme: light; font: 14px/1.4 system-ui, sans-serif }
 * { box-sizing: border-box }
-body { margin: 0; display: grid; grid-template: auto 1fr / 230px 1fr; height: 100vh; background: #fff; color: #111827 }
+body { margin: 0; display: grid; grid-template: auto minmax(0, 1fr) auto / 230px minmax(0, 1fr); height: 100vh; background: #fff; color: #111827 }
 header { grid-column: 1 / 3; padding: 8px 14px; border-bottom: 1px solid #d1d5db; display: flex; flex-wrap: wrap; gap: 4px 18px; align-items: center }
 h1 { font-size: 16px; margin: 0 }
 h1::before { content: ''; display: inline-block; width: 10px; height: 10px; margin-right: 8px; border-radius: 5px; background: #dc2626 }
@@ -11,10 +11,15 @@ h1::before { content: ''; display: inline-block; width: 10px; height: 10px; marg
 #counters { display: flex; flex-wrap: wrap; gap: 2px 16px; color: #6b7280; font-variant-numeric: tabular-nums }
 #counters b { color: #111827 }
 #counters .warn b { color: #b91c1c }
-nav { border-right: 1px solid #d1d5db; padding: 8px; overflow: auto; display: flex; flex-direction: column; gap: 6px }
+nav { grid-row: 2 / 4; border-right: 1px solid #d1d5db; padding: 8px; overflow: auto; display: flex; flex-direction: column; gap: 6px }
 nav label { display: block; padding: 1px 0; white-space: nowrap }
 nav small { color: #6b7280 }
 main { overflow: auto; padding: 4px }
+#rows { grid-column: 2; height: 30vh; overflow: auto; border-top: 1px solid #d1d5db; padding: 4px 8px; font: 12px/1.5 ui-monospace, monospace }
+#rows[hidden] { display: none }
+#rows div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
+#rows time { color: #6b7280 }
+#rows b { font-weight: 600; padding: 0 6px }
 .trace .u-title { font-size: 12px; font-weight: 600; line-height: 1.2; text-align: left; padding-left: 68px }
 `
 
@@ -38,6 +43,7 @@ export const HTML = `<!doctype html>
 </header>
 <nav aria-label="signals"><input id="filter" type="search" placeholder="filter" aria-label="filter signals"><div id="list"></div></nav>
 <main id="plots"></main>
+<section id="rows" aria-label="newest rows" hidden></section>
 <script src="/uplot.js"></script>
 <script src="/page.js"></script>
 </body>

@@ -35,3 +35,19 @@ export interface LookMessage {
   readonly signals: readonly number[]
   readonly bucketMs: number
 }
+
+/** A row that is no number: an event, a record, a text. */
+export interface RowLine {
+  /** ms since 1970-01-01 UTC. */
+  readonly time: number
+  /** Its stream, sender or signal. */
+  readonly from: string
+  readonly text: string
+}
+
+/** What the page is told of the newest of them. */
+export interface RowsMessage {
+  readonly type: 'rows'
+  /** Oldest first. */
+  readonly rows: readonly RowLine[]
+}

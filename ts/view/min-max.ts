@@ -1,4 +1,5 @@
-import type { MeasurementBatch } from '../batch/index.js'
+import { FIELD_ID } from './fields.js'
+import type { Points } from './points.js'
 
 /** Bytes in front of the columns of a frame. */
 const HEADER_BYTES = 16
@@ -10,7 +11,9 @@ const KIND = 1
  */
 export class MinMax {
   readonly #bucketMs: number
+  /** By rows of the signal table. */
   readonly #slots: Int32Array
+  readonly #fieldSlots = new Map<number, number>()
   readonly #signals: readonly number[]
   readonly #bucket: Float64Array
   readonly #min: Float64Array
@@ -18,42 +21,37 @@ export class MinMax {
   #out: number[] = []
 
   /**
-   * @param signals rows of the signal table that are looked at
+   * @param signals rows of the signal table, and ids of fields, that are looked at
    * @param bucketMs ms of a pixel
    */
   constructor(signals: readonly number[], bucketMs: number) {
     this.#bucketMs = bucketMs
     this.#signals = signals
-    this.#slots = new Int32Array(Math.max(0, ...signals) + 1).fill(-1)
+    this.#slots = new Int32Array(Math.max(0, ...signals.filter((id) => id < FIELD_ID)) + 1).fill(-1)
     signals.forEach((signal, slot) => {
-      this.#slots[signal] = slot
+      if (signal < FIELD_ID) this.#slots[signal] = slot
+      else this.#fieldSlots.set(signal, slot)
     })
     this.#bucket = new Float64Array(signals.length).fill(Number.NaN)
     this.#min = new Float64Array(signals.length)
     this.#max = new Float64Array(signals.length)
   }
 
-  /** Takes a batch; rows without a time have that of their receipt, `nowMs`. */
-  add(batch: MeasurementBatch, nowMs: number): void {
-    const { signal, value, timeMs, length } = batch
-    for (let row = 0; row < length; row++) {
+  /** Takes rows `from` to `to`; those without a time have that of their receipt, `nowMs`. */
+  add(points: Points, nowMs: number, from = 0, to = points.length): void {
+    const { signal, value, timeMs } = points
+    for (let row = from; row < to; row++) {
       const slot = this.#slots[signal[row] as number]
       if (slot === undefined || slot < 0) continue
-      const number = value[row] as number
-      if (Number.isNaN(number)) continue
-      let time = timeMs[row] as number
-      if (Number.isNaN(time)) time = nowMs
-      const bucket = Math.floor(time / this.#bucketMs)
-      if (bucket !== this.#bucket[slot]) {
-        this.#emit(slot)
-        this.#bucket[slot] = bucket
-        this.#min[slot] = number
-        this.#max[slot] = number
-      } else {
-        if (number < (this.#min[slot] as number)) this.#min[slot] = number
-        if (number > (this.#max[slot] as number)) this.#max[slot] = number
-      }
+      const time = timeMs[row] as number
+      this.#put(slot, Number.isNaN(time) ? nowMs : time, value[row] as number)
     }
+  }
+
+  /** Takes the value of a field. */
+  put(id: number, timeMs: number, value: number): void {
+    const slot = this.#fieldSlots.get(id)
+    if (slot !== undefined) this.#put(slot, timeMs, value)
   }
 
   /**
@@ -81,6 +79,20 @@ export class MinMax {
       signals[row] = out[4 * row + 3] as number
     }
     return new Uint8Array(buffer)
+  }
+
+  #put(slot: number, time: number, value: number): void {
+    if (Number.isNaN(value)) return
+    const bucket = Math.floor(time / this.#bucketMs)
+    if (bucket !== this.#bucket[slot]) {
+      this.#emit(slot)
+      this.#bucket[slot] = bucket
+      this.#min[slot] = value
+      this.#max[slot] = value
+      return
+    }
+    if (value < (this.#min[slot] as number)) this.#min[slot] = value
+    if (value > (this.#max[slot] as number)) this.#max[slot] = value
   }
 
   #emit(slot: number): void {

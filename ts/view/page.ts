@@ -1,4 +1,4 @@
-import type { LookMessage, SourceMessage, StatsMessage } from './messages.js'
+import type { LookMessage, RowsMessage, SourceMessage, StatsMessage } from './messages.js'
 
 /** What this page uses of uPlot, which is loaded before it. */
 interface Plot {
@@ -19,6 +19,8 @@ export function page(): void {
   const filter = element('filter') as HTMLInputElement
   const span = element('span') as HTMLSelectElement
   const pause = element('pause') as HTMLButtonElement
+  const rows = element('rows')
+  const ROWS_SHOWN = 100
 
   interface Trace {
     readonly id: number
@@ -37,12 +39,14 @@ export function page(): void {
   let newest = 0
   let isPaused = false
   let isDirty = false
+  /** Whether the user has chosen what is shown. */
+  let isChosen = false
   let socket: WebSocket
   let last: { at: number; received: number } | undefined
 
   const spanMs = (): number => Number(span.value) * 1000
   const width = (): number => Math.max(200, plots.clientWidth - 8)
-  const height = (): number => Math.max(64, Math.floor((window.innerHeight - 130) / Math.max(1, shown.length)) - 8)
+  const height = (): number => Math.max(64, Math.floor((plots.clientHeight - 24) / Math.max(1, shown.length)) - 8)
 
   function connect(): void {
     socket = new WebSocket(`ws://${location.host}/stream`)
@@ -55,8 +59,9 @@ export function page(): void {
     socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
       if (typeof data !== 'string') takePixels(data)
       else {
-        const message = JSON.parse(data) as SourceMessage | StatsMessage
+        const message = JSON.parse(data) as SourceMessage | StatsMessage | RowsMessage
         if (message.type === 'source') takeSource(message)
+        else if (message.type === 'rows') takeRows(message)
         else takeStats(message)
       }
     }
@@ -68,7 +73,7 @@ export function page(): void {
     document.title = message.name
     const known = new Set(message.signals.map(({ id }) => id))
     shown = shown.filter((id) => known.has(id))
-    if (shown.length === 0) shown = message.signals.slice(0, SHOWN_FIRST).map(({ id }) => id)
+    if (!isChosen || shown.length === 0) shown = message.signals.slice(0, SHOWN_FIRST).map(({ id }) => id)
     drawList()
     look()
   }
@@ -85,6 +90,7 @@ export function page(): void {
           box.type = 'checkbox'
           box.checked = shown.includes(id)
           box.onchange = () => {
+            isChosen = true
             shown = box.checked ? [...shown, id].sort((a, b) => a - b) : shown.filter((other) => other !== id)
             look()
           }
@@ -200,6 +206,24 @@ export function page(): void {
       out[2].push(max[at] as number)
     }
     return out
+  }
+
+  /** The newest line comes first. */
+  function takeRows(message: RowsMessage): void {
+    if (isPaused) return
+    for (const { time, from, text } of message.rows) {
+      const line = document.createElement('div')
+      const [when, who] = [document.createElement('time'), document.createElement('b')]
+      when.textContent = new Date(time).toISOString().slice(11, 23)
+      who.textContent = from
+      line.title = text
+      line.append(when, who, text)
+      rows.prepend(line)
+    }
+    while (rows.children.length > ROWS_SHOWN) rows.lastChild?.remove()
+    if (!rows.hidden) return
+    rows.hidden = false
+    look()
   }
 
   function takeStats(stats: StatsMessage): void {

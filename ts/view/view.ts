@@ -3,12 +3,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type Batch, MeasurementBatch } from '../batch/index.js'
+import type { Batch } from '../batch/index.js'
 import { type Clock, type Sink, type Source, type StatusEvent, systemClock } from '../session/index.js'
 import { viewError } from './error-codes.js'
+import { Fields } from './fields.js'
 import { HTML, SCRIPT } from './html.js'
-import type { LookMessage, SourceMessage, StatsMessage } from './messages.js'
+import { LastRows } from './last-rows.js'
+import type { LookMessage, RowsMessage, SourceMessage, StatsMessage } from './messages.js'
 import { MinMax } from './min-max.js'
+import { pointsOf, textLines } from './points.js'
 
 /** What a view can be given. */
 export interface ViewOptions {
@@ -24,6 +27,8 @@ const FRAME_MS = 50
 const BEHIND = 1 << 20
 const SIGNALS = 64
 const LOOK_BYTES = 64 * 1024
+/** Events and records that are read in a frame, the newest: parsing all of a fast stream would hold up its source. */
+const ROWS = { looked: 500, unlooked: 5 }
 
 type Assets = ReadonlyMap<string, readonly [type: string, body: string | Buffer]>
 
@@ -33,7 +38,8 @@ interface Page {
 }
 
 /**
- * A live page of one source on 127.0.0.1: scrolling traces, the least and greatest value of every pixel, what is lost.
+ * A live page of one source on 127.0.0.1: scrolling traces, the least and greatest value of every pixel, the newest
+ * events, records and texts, what is lost. Numbers in events are traces too.
  *
  * ```ts
  * const view = await View.open(source, { port: 8000 })
@@ -53,13 +59,22 @@ export class View implements Sink {
   readonly #assets: Assets
   readonly #timers: NodeJS.Timeout[]
   readonly #stopStatus: () => void
+  readonly #fields = new Fields()
+  readonly #rows = new LastRows()
+  readonly #looked: Promise<void>
+  #onLook: () => void = () => {}
   #state = 'connected'
   #signals = -1
+  #budget = ROWS.unlooked
+  #received = 0
 
   private constructor(source: Source, assets: Assets, clock: Clock) {
     this.#source = source
     this.#assets = assets
     this.#clock = clock
+    this.#looked = new Promise((resolve) => {
+      this.#onLook = resolve
+    })
     this.#server = createServer((request, response) => this.#answer(request, response))
     this.#sockets = new WebSocketServer({
       server: this.#server,
@@ -98,10 +113,35 @@ export class View implements Sink {
   }
 
   write(batch: Batch): void {
-    this.stored += batch.length
-    if (!(batch instanceof MeasurementBatch) || this.#pages.size === 0) return
+    this.count(batch)
+    this.show(batch)
+  }
+
+  /** Counts a batch as stored. */
+  count(batch: Batch): void {
+    this.stored += this.#source.countOf(batch)
+  }
+
+  /** Shows rows `from` to `to` of a batch. */
+  show(batch: Batch, from = 0, to = batch.length): void {
     const now = Number(this.#clock.now() / 1_000_000n)
-    for (const { look } of this.#pages) look?.add(batch, now)
+    if (batch.table !== 'measurement') {
+      this.#showRows(batch, from, to, now)
+      return
+    }
+    if (this.#pages.size === 0) return
+    const points = pointsOf(batch)
+    for (const { look } of this.#pages) look?.add(points, now, from, to)
+    const nameOf = (row: number): string => this.#source.signals.at(row)?.name ?? String(row)
+    for (const line of textLines(points, nameOf, now)) this.#rows.push(line)
+  }
+
+  /** Resolves when the first page looks, or the signal aborts. */
+  looked(signal?: AbortSignal): Promise<void> {
+    if (signal === undefined) return this.#looked
+    if (signal.aborted) return Promise.resolve()
+    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    return Promise.race([this.#looked, aborted])
   }
 
   /** A sink that gives every batch to another one and shows it. */
@@ -155,28 +195,61 @@ export class View implements Sink {
     socket.on('message', (data, isBinary) => {
       const look = isBinary ? undefined : readLook(String(data))
       if (look === undefined) socket.close(1003)
-      else page.look = new MinMax(look.signals, look.bucketMs)
+      else {
+        page.look = new MinMax(look.signals, look.bucketMs)
+        this.#onLook()
+      }
     })
     socket.send(JSON.stringify(this.#sourceMessage()))
     socket.send(JSON.stringify(this.#statsMessage()))
+    if (this.#rows.all.length > 0) socket.send(JSON.stringify({ type: 'rows', rows: this.#rows.all }))
+  }
+
+  /** Shows the newest events or records, as many as a frame may have. */
+  #showRows(batch: Batch, from: number, to: number, now: number): void {
+    const rows = Math.min(this.#budget, to - from)
+    if (rows <= 0) return
+    this.#budget -= rows
+    const lines = this.#fields.read(batch, to - rows, to, now, (id, time, value) => {
+      for (const { look } of this.#pages) look?.put(id, time, value)
+    })
+    for (const line of lines) this.#rows.push(line)
   }
 
   #draw(): void {
+    this.#budget = this.#pages.size === 0 ? ROWS.unlooked : ROWS.looked
+    const rows = this.#rows.take()
+    const message: RowsMessage = { type: 'rows', rows }
+    const text = rows.length === 0 ? '' : JSON.stringify(message)
     for (const { socket, look } of this.#pages) {
       if (look === undefined || socket.bufferedAmount > BEHIND) continue
+      if (text !== '') socket.send(text)
       const pixels = look.take()
       if (pixels !== undefined) socket.send(pixels)
     }
   }
 
   #tellStats(): void {
-    if (this.#signals !== this.#source.signals.length) {
-      this.#signals = this.#source.signals.length
+    this.#tellRate()
+    const signals = this.#source.signals.length + this.#fields.length
+    if (this.#signals !== signals) {
+      this.#signals = signals
       const message = JSON.stringify(this.#sourceMessage())
       for (const { socket } of this.#pages) socket.send(message)
     }
     const message = JSON.stringify(this.#statsMessage())
     for (const { socket } of this.#pages) if (socket.bufferedAmount < BEHIND) socket.send(message)
+  }
+
+  /** A source without signals has at least the trace of its rate. */
+  #tellRate(): void {
+    const { received } = this.#source.stats
+    const rate = ((received - this.#received) * 1000) / STATS_MS
+    this.#received = received
+    if (this.#source.signals.length > 0) return
+    const id = this.#fields.idOf('', 'rows a second')
+    const now = Number(this.#clock.now() / 1_000_000n)
+    if (id !== undefined) for (const { look } of this.#pages) look?.put(id, now, rate)
   }
 
   #sourceMessage(): SourceMessage {
@@ -185,7 +258,13 @@ export class View implements Sink {
       type: 'source',
       name,
       system,
-      signals: Array.from(signals, ({ id, name, kind, unit, rateHz }) => ({ id, name, kind, unit, rateHz })),
+      signals: [...signals, ...this.#fields.signals].map(({ id, name, kind, unit, rateHz }) => ({
+        id,
+        name,
+        kind,
+        unit,
+        rateHz,
+      })),
     }
   }
 
