@@ -21,6 +21,7 @@ export function page(): void {
   const pause = element('pause') as HTMLButtonElement
   const rows = element('rows')
   const ROWS_SHOWN = 100
+  const TITLE = 20
 
   interface Trace {
     readonly id: number
@@ -46,7 +47,7 @@ export function page(): void {
 
   const spanMs = (): number => Number(span.value) * 1000
   const width = (): number => Math.max(200, plots.clientWidth - 8)
-  const height = (): number => Math.max(64, Math.floor((plots.clientHeight - 24) / Math.max(1, shown.length)) - 8)
+  const height = (): number => Math.max(64, Math.floor((plots.clientHeight - 8) / Math.max(1, shown.length)) - TITLE)
 
   function connect(): void {
     socket = new WebSocket(`ws://${location.host}/stream`)

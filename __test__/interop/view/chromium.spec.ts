@@ -1,15 +1,41 @@
-// The live page in Debian's Chromium: traces are drawn and scroll, losses are shown.
+// The live page in Debian's Chromium: traces are drawn and scroll, losses and the newest events are shown.
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import test from 'ava'
-import { chromium } from 'playwright-core'
+import test, { type ExecutionContext } from 'ava'
+import { chromium, type Page } from 'playwright-core'
+import { publish } from '../../../ts/stream-sea/index.js'
 import { TIA_SIG_EEG, TiAClient, TiAServer, TiASignalConfig } from '../../../ts/tia/index.js'
 import { View } from '../../../ts/view/index.js'
+import { World } from '../../stream-sea/world.js'
 
 const CHROMIUM = '/usr/bin/chromium'
 
-test('traces scroll in Chromium', async (t) => {
+/** Opens a page, checks that it has no errors, and takes its picture where SCREENSHOTS names a folder. */
+async function looked(t: ExecutionContext, url: string, name: string, look: (page: Page) => Promise<void>) {
   if (!existsSync(CHROMIUM)) throw new Error('chromium is not installed: run scripts/peers chromium')
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox'] })
+  try {
+    const page = await browser.newPage({ viewport: { width: 1200, height: 800 } })
+    const problems: string[] = []
+    page.on('pageerror', (error) => problems.push(String(error)))
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text())
+    })
+    await page.goto(url)
+    await look(page)
+    const { SCREENSHOTS } = process.env
+    if (SCREENSHOTS !== undefined) {
+      await page.waitForTimeout(1500) // for the picture alone
+      mkdirSync(SCREENSHOTS, { recursive: true })
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
+    }
+    t.deepEqual(problems, [])
+  } finally {
+    await browser.close()
+  }
+}
+
+test('traces scroll in Chromium', async (t) => {
   const labels = ['Fp1', 'Fp2', 'F3', 'F4', 'C3', 'C4', 'P3', 'P4', 'O1', 'O2']
   let n = 0
   const callback = (): Float32Array => {
@@ -31,15 +57,7 @@ test('traces scroll in Chromium', async (t) => {
   await client.startStreaming()
   const view = await View.open(client)
   void client.consume((batch) => view.write(batch))
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox'] })
-  try {
-    const page = await browser.newPage({ viewport: { width: 1200, height: 800 } })
-    const problems: string[] = []
-    page.on('pageerror', (error) => problems.push(String(error)))
-    page.on('console', (message) => {
-      if (message.type() === 'error') problems.push(message.text())
-    })
-    await page.goto(view.url)
+  await looked(t, view.url, 'view', async (page) => {
     await page.selectOption('#span', '2')
     await page.waitForFunction(() => document.querySelectorAll('.trace canvas').length === 8)
     const inked = () =>
@@ -70,17 +88,31 @@ test('traces scroll in Chromium', async (t) => {
       first.picture,
     )
     t.regex((await page.textContent('#counters')) ?? '', /state connected.*lost 0 \(0\.00 %\)/)
-    await page.waitForTimeout(1500) // for the picture alone
-    const { SCREENSHOTS } = process.env
-    if (SCREENSHOTS !== undefined) {
-      mkdirSync(SCREENSHOTS, { recursive: true })
-      await page.screenshot({ path: join(SCREENSHOTS, 'view.png') })
-    }
-    t.deepEqual(problems, [])
-  } finally {
-    await browser.close()
-    await view.close()
-    await client.close()
-    await server.close()
-  }
+  })
+  await view.close()
+  await client.close()
+  await server.close()
+})
+
+test('numbers in events are traces, the newest events are listed', async (t) => {
+  const world = await World.open(t)
+  await world.define('orders')
+  const client = await world.client()
+  const subscription = await client.subscribe({ stream: 'orders' })
+  const view = await View.open(subscription)
+  void subscription.consume((batch) => view.write(batch))
+  let n = 0
+  const publishing = setInterval(() => {
+    n++
+    const payload = { n, t: Math.sin(n / 10) }
+    void publish({ ...world.remote, stream: 'orders', payload })
+  }, 20)
+  await looked(t, view.url, 'view-events', async (page) => {
+    await page.waitForFunction(() => document.querySelectorAll('#rows div').length > 20)
+    t.regex((await page.textContent('#rows div')) ?? '', /orders\{"n":\d+,"t":-?\d/)
+    const traces = await page.$$eval('.trace .u-title', (titles) => titles.map((title) => title.textContent))
+    t.deepEqual(new Set(traces), new Set(['n · orders', 't · orders', 'rows a second']))
+  })
+  clearInterval(publishing)
+  await view.close()
 })
