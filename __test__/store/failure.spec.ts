@@ -1,77 +1,22 @@
-import { execFileSync } from 'node:child_process'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { type MeasurandError, StorageError } from '../../ts/session/index.js'
+import test from 'ava'
+import { StorageError } from '../../ts/session/index.js'
 import { auditRecording } from '../../ts/store/audit.js'
 import { FileReader, inspectFile } from '../../ts/store/codec.js'
-import { openRecording } from '../../ts/store/reader.js'
 import { parseRotation } from '../../ts/store/rotation.js'
 import { StoreSink } from '../../ts/store/sink.js'
+import { limited } from './limited.js'
 import { SyntheticSource } from './synthetic-source.js'
 import { temporary } from './temporary.js'
 
-/** A file system of so many KiB; `undefined` where this machine does not let us make one. */
-async function smallDisk(t: ExecutionContext, size: number): Promise<string | undefined> {
-  const directory = join(await temporary(t), 'disk')
-  await mkdir(directory)
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}k`, 'tmpfs', directory], { stdio: 'ignore' })
-  } catch {
-    return undefined
-  }
-  t.teardown(() => {
-    execFileSync('umount', ['-l', directory], { stdio: 'ignore' })
-  })
-  return directory
-}
-
-test.serial('a full disk is a typed error, and what was stored before is whole', async (t) => {
-  const disk = await smallDisk(t, 2048)
-  if (disk === undefined) {
-    t.log('no tmpfs can be mounted here; the limit on file sizes below shows the same path')
-    t.pass()
-    return
-  }
-  const directory = join(disk, 'rec')
-  const sink = await StoreSink.open(directory)
-  const source = new SyntheticSource({ rows: 8192 })
-  const error = await t.throwsAsync(
-    async () => {
-      for (;;) await sink.write(source.next(), source)
-    },
-    { code: 'ERR_STORE_DISK_FULL', instanceOf: StorageError },
-  )
-  t.is((error as MeasurandError).system, 'store')
-  t.true(sink.stored > 0)
-  const { stored } = sink
-  // There may be room for the Parquet file, or not: the rows are there in any case.
-  await sink.close().catch((fault: MeasurandError) => t.is(fault.code, 'ERR_STORE_DISK_FULL'))
-  let rows = 0
-  for (const recorded of await openRecording(directory)) {
-    await recorded.consume((batch) => {
-      rows += batch.length
-    })
-  }
-  t.is(rows, stored)
-})
-
-test.serial('a limit on file sizes is a full disk', async (t) => {
+test('a limit on file sizes is a full disk', async (t) => {
   const directory = await temporary(t)
-  const script = join(import.meta.dirname ?? '', 'limited-process.ts')
-  const answer = execFileSync(
-    'bash',
-    ['-c', `trap '' XFSZ; ulimit -f 1024; exec ${process.execPath} --import tsx ${script} ${join(directory, 'rec')}`],
-    { encoding: 'utf8' },
+  const { code, stored, rows } = await limited(
+    ['bash', '-c', `trap '' XFSZ; ulimit -f 1024; exec "$@"`, 'bash'],
+    directory,
   )
-  const { code, stored } = JSON.parse(answer) as { code: string; stored: number }
   t.is(code, 'ERR_STORE_DISK_FULL')
-  let rows = 0
-  for (const recorded of await openRecording(join(directory, 'rec'))) {
-    await recorded.consume((batch) => {
-      rows += batch.length
-    })
-  }
   t.is(rows, stored)
   t.true(stored > 0)
 })
