@@ -1,6 +1,12 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import test from 'ava'
+import { StoreSink } from '../../ts/store/index.js'
+import { SyntheticSource } from '../store/synthetic-source.js'
 import { recordingOf, temporary } from './recording.js'
 import { measurand } from './streams.js'
 
@@ -79,10 +85,26 @@ test('a place that cannot be written is a failure of the sink', async (t) => {
   t.is((await measurand(['record', `file:${from}`, '--out', join(place, 'closed', 'x')])).code, 4)
 })
 
-test('a full disk is a failure of the sink', async (t) => {
-  const from = await recordingOf(t, 3)
-  const { code, stderr } = await measurand(['record', `file:${from}`, '--out', '/dev/full'])
-  t.is(code, 4, stderr)
+test('a full disk ends a recording with exit code 4, and its books say what is missing', async (t) => {
+  const [from, to] = [join(await temporary(t), 'from'), join(await temporary(t), 'copy')]
+  const sink = await StoreSink.open(from)
+  const source = new SyntheticSource({ rows: 65_536 })
+  for (let batch = 0; batch < 3; batch++) await sink.write(source.next(), source)
+  await sink.close()
+  // Files of 2 MiB at most: a disk that is full for the second batch, not for the small tables.
+  const limit = `trap '' XFSZ; ulimit -f 2048; exec "$@"`
+  const record = ['--import', 'tsx', 'ts/cli/main.ts', 'record', `file:${from}`, '--out', to, '--json']
+  const child = execFile('bash', ['-c', limit, 'bash', process.execPath, ...record])
+  const [stdout, stderr] = [text(child.stdout as Readable), text(child.stderr as Readable)]
+  const [code] = await once(child, 'close')
+  t.is(code, 4, await stderr)
+  t.regex(await stderr, /ERR_STORE_DISK_FULL/)
+  const summary = JSON.parse((await stdout).trimEnd().split('\n').at(-1) as string) as Record<string, number>
+  t.true((summary['stored'] as number) > 0 && (summary['failed'] as number) > 0)
+  t.is(summary['received'], (summary['stored'] as number) + (summary['failed'] as number))
+  t.is((await measurand(['audit', to])).code, 3, 'sound, with losses')
+  const { lines } = await measurand(['tail', `file:${to}`, '--json'])
+  t.is(lines.filter((line) => line['event'] === 'measurement').length, summary['stored'] as number)
 })
 
 test('what is no recording, or a newer one, is bad input', async (t) => {

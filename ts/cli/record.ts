@@ -110,7 +110,8 @@ async function store(
         await sink.add(source, (urls[index] as SourceUrl).text).catch(() => {})
         const target = views[index]?.besides(sink) ?? sink
         const result = await pipeline(source, target, { ...options, ...spillOf(source) })
-        if (result.endedBy !== 'sink') await sink.settle(source, result.books)
+        // Where the sink could not even begin, the result says so.
+        await sink.settle(source, result.books).catch(() => {})
         return result
       }),
     )
