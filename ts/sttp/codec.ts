@@ -1,5 +1,6 @@
 // The only file of this system that touches the addon.
 import {
+  SttpCipher,
   SttpDataSet,
   SttpDownlink,
   SttpEncoder,
@@ -11,7 +12,7 @@ import {
 import { fromNative, type MeasurandError } from '../session/index.js'
 
 export type { SttpCommand, SttpControl, SttpDownlinkOptions, SttpFault, SttpSubscription } from '../native/index.js'
-export { SttpDataSet, SttpDownlink, SttpEncoder, SttpUplink, sttpCodeName, sttpWriteCommand, sttpWriteResponse }
+export { SttpCipher, SttpDataSet, SttpDownlink, SttpEncoder, SttpUplink, sttpCodeName, sttpWriteCommand, sttpWriteResponse }
 
 /** The typed error of what the addon threw; an error of its other threads has the code in front of its text. */
 export function asSttpError(thrown: unknown): MeasurandError {

@@ -11,11 +11,16 @@ export const sttpError = defineErrors('sttp', {
   ERR_STTP_CACHE_LIMIT: ['limit', 'A signal index cache is larger than `cacheBytes` allows. Raise it if it may be.'],
   ERR_STTP_CACHE_MALFORMED: ['malformed', 'A signal index cache cannot be read; the text says where. Subscribe again.'],
   ERR_STTP_CACHE_ROWS: ['usage', 'There are not as many rows as the newest cache has records.'],
+  ERR_STTP_CIPHER_KEY: ['usage', 'A cipher key is none of AES-256: 32 bytes, and 16 of its initialisation vector.'],
   ERR_STTP_COMMAND_FIELD: ['usage', 'A command lacks what it has to carry; the text names it.'],
   ERR_STTP_COMMAND_LENGTH: ['malformed', 'A subscriber sent a command that is too short.'],
   ERR_STTP_COMMAND_TEXT: ['malformed', 'A subscriber sent a text that is not UTF-8. Let it ask for UTF-8.'],
   ERR_STTP_COMPACT_TRUNCATED: ['malformed', 'A packet has fewer compact measurements than it says.'],
   ERR_STTP_CONNECTION_CLOSED: ['transport', 'The publisher closed the connection before it had answered.'],
+  ERR_STTP_DATAGRAM_RESPONSE: [
+    'malformed',
+    'A datagram carries what only the command channel may. Somebody else may be sending to the port.',
+  ],
   ERR_STTP_DATA_SET_CELL: [
     'malformed',
     "A value of the metadata is not of its column's type; the text says where. Correct the metadata.",
@@ -40,6 +45,10 @@ export const sttpError = defineErrors('sttp', {
   ERR_STTP_MODES_REFUSED: [
     'protocol',
     'The publisher refuses protocol version 2 or the connection; the text says why.',
+  ],
+  ERR_STTP_PACKET_CIPHER: [
+    'malformed',
+    'A packet cannot be decrypted by the keys that the publisher has sent. Ask for new ones by `rotateCipherKeys`.',
   ],
   ERR_STTP_PACKET_COUNT: ['malformed', 'A packet has fewer measurements than it says.'],
   ERR_STTP_PACKET_ENCRYPTED: ['protocol', 'A packet is encrypted and there is no key for it.'],

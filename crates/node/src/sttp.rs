@@ -1,5 +1,6 @@
 //! STTP: what publishers and subscribers send, for `ts/sttp`.
 
+mod cipher;
 mod command;
 mod control;
 mod fault;
@@ -76,6 +77,17 @@ impl SttpDownlink {
         })
     }
 
+    /// Appends the rows of gathered datagrams, `u16 length` (little-endian) before each; gives the block's status.
+    #[napi(catch_unwind)]
+    pub fn decode_datagrams(&mut self, chunk: &[u8], mut block: Uint8Array) -> Result<u32> {
+        self.inner.call(|downlink| {
+            // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+            let bytes = unsafe { block.as_mut() };
+            let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            Ok(downlink.decode_datagrams(chunk, block) as u32)
+        })
+    }
+
     /// The next control message behind the status 2; null when there is none left.
     #[napi(catch_unwind)]
     pub fn take_control(&mut self) -> Result<Option<SttpControl>> {
@@ -118,7 +130,13 @@ impl SttpDownlink {
         self.inner.call(|downlink| Ok(downlink.awaits_reset()))
     }
 
-    /// Frames taken.
+    /// The number of the TSSC packet that was decoded last; null while a restart is awaited.
+    #[napi(getter, catch_unwind)]
+    pub fn last_sequence(&mut self) -> Result<Option<u32>> {
+        self.inner.call(|downlink| Ok(downlink.last_sequence().map(u32::from)))
+    }
+
+    /// Frames and datagrams taken.
     #[napi(getter, catch_unwind)]
     pub fn messages(&mut self) -> Result<f64> {
         self.inner.call(|downlink| Ok(downlink.messages() as f64))
@@ -222,6 +240,15 @@ impl SttpEncoder {
                 None => rows.zip(0..).collect(),
             };
             state.encoder.use_cache(u8::from(cache_index != 0), indexes);
+            Ok(())
+        })
+    }
+
+    /// Keeps compact packets short: their frames have at most so many bytes, with the 4 of their length.
+    #[napi(catch_unwind)]
+    pub fn limit_frames(&mut self, bytes: u32) -> Result<()> {
+        self.inner.call(|state| {
+            state.encoder.limit_frames(bytes as usize);
             Ok(())
         })
     }

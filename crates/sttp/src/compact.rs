@@ -30,6 +30,15 @@ impl TimeForm {
     /// Full ticks in each record.
     pub const FULL: Self = Self { include_time: true, milliseconds: false, base_times: [0; 2] };
 
+    /// Bytes of a record at least and at most.
+    pub(crate) const fn record_bytes(&self) -> (usize, usize) {
+        match (self.include_time, self.milliseconds) {
+            (false, _) => (HEAD_BYTES, HEAD_BYTES),
+            (true, true) => (HEAD_BYTES + 2, RECORD_BYTES),
+            (true, false) => (HEAD_BYTES + 4, RECORD_BYTES),
+        }
+    }
+
     /// Bytes of the time in a record with a given flag byte.
     const fn time_bytes(&self, flags: u8) -> usize {
         if !self.include_time {

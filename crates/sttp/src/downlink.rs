@@ -1,4 +1,5 @@
 mod caches;
+mod datagrams;
 mod event;
 mod packets;
 
@@ -114,6 +115,38 @@ impl Downlink {
         Ok(status)
     }
 
+    /// Reads gathered datagrams of the data channel, `u16 length` (little-endian) before each, as [`Downlink::decode`]
+    /// reads the command channel. They share caches, base times and keys with it; of responses, only data packets and
+    /// buffer blocks are taken. Offsets of events count the bytes of datagrams.
+    ///
+    /// A data packet with times that came among the last 64 is told as [`LossCause::Duplicate`] and not given again.
+    pub fn decode_datagrams(&mut self, chunk: &[u8], mut block: Block<'_>) -> Status {
+        let mut position = 0;
+        let mut error_offset = 0;
+        let status = loop {
+            if self.packets.has_event() {
+                break Status::Control;
+            }
+            match self.packets.go_on(&mut block) {
+                Status::NeedMore => {}
+                status => break status,
+            }
+            error_offset = position;
+            let Some(datagram) = datagrams::next(chunk, &mut position) else {
+                position = chunk.len();
+                self.packets.flush_loss();
+                break if self.packets.has_event() { Status::Control } else { Status::NeedMore };
+            };
+            self.messages += 1;
+            match self.packets.take_datagram(datagram, &mut block) {
+                Status::NeedMore => {}
+                status => break status,
+            }
+        };
+        block.close(status, position, error_offset);
+        status
+    }
+
     /// The next event behind [`Status::Control`]; to be taken until there is none.
     pub fn take_event(&mut self) -> Option<Message> {
         self.packets.take_event()
@@ -150,7 +183,12 @@ impl Downlink {
         self.packets.awaits_reset()
     }
 
-    /// Frames taken so far.
+    /// The number of the TSSC packet that came last and was decoded.
+    pub fn last_sequence(&self) -> Option<u16> {
+        self.packets.last_sequence()
+    }
+
+    /// Frames and datagrams taken so far.
     pub fn messages(&self) -> u64 {
         self.messages
     }

@@ -50,6 +50,8 @@ pub struct Encoder {
     waiting: Option<(SignalIndexCache, Vec<u32>)>,
     base_times: BaseTimes,
     tssc: tssc::Encoder,
+    /// Bytes of a compact packet's frame at most.
+    frame_bytes: usize,
     /// The number of the next TSSC packet.
     sequence: u16,
 }
@@ -77,6 +79,7 @@ impl Encoder {
             waiting: None,
             base_times: BaseTimes::default(),
             tssc: tssc::Encoder::new(),
+            frame_bytes: data_packet::MAX_BYTES,
             sequence: 0,
         }
     }
@@ -100,6 +103,12 @@ impl Encoder {
     pub fn use_cache(&mut self, cache_index: u8, indexes: SignalIndexes) {
         self.offered = Some(Slot { cache_index, indexes });
         self.switch();
+    }
+
+    /// Keeps compact packets short, so that a datagram fits into one packet of the network: their frames have at most so
+    /// many bytes, with the 4 of their length; at least 48, at most 32,768, which is the default. TSSC is not concerned.
+    pub fn limit_frames(&mut self, bytes: usize) {
+        self.frame_bytes = bytes.clamp(HEAD_BYTES + 30, data_packet::MAX_BYTES);
     }
 
     /// Starts TSSC anew: for a subscriber who lost packets, or joins those who share the encoder.
@@ -191,7 +200,7 @@ impl Encoder {
             milliseconds: self.options.milliseconds,
             base_times: self.base_times.ticks,
         };
-        let room = data_packet::MAX_BYTES - HEAD_BYTES;
+        let room = self.frame_bytes - HEAD_BYTES;
         let time_index = self.base_times.time_index & 1 == 1;
         let write = |out: &mut Vec<u8>| compact::encode(rows, &slot.indexes, &form, time_index, room, out);
         write_packet(flags, &[], out, write)

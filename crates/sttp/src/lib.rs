@@ -11,6 +11,7 @@
 
 mod base_times;
 mod buffer_block;
+mod cipher;
 mod cipher_keys;
 mod command;
 mod command_code;
@@ -43,6 +44,7 @@ mod value;
 
 pub use base_times::BaseTimes;
 pub use buffer_block::BufferBlock;
+pub use cipher::{Cipher, CipherLengthError, encrypted_bytes};
 pub use cipher_keys::{CipherKey, CipherKeys};
 pub use command::{Command, CommandError};
 pub use command_code::CommandCode;

@@ -12,6 +12,8 @@ pub enum Quirk {
     CacheIndexValue,
     /// The size of a signal index cache is not that of its image.
     CacheSize,
+    /// The cipher keys are none of AES-256: what they encrypt cannot be read.
+    CipherKeysUnusable,
     /// Compact packets have no record count.
     CompactWithoutCount,
     /// A packet has more measurements than it says.
@@ -37,6 +39,7 @@ impl Quirk {
             Self::CacheIndexFlagMissing => "cache-index-flag-missing",
             Self::CacheIndexValue => "cache-index-value",
             Self::CacheSize => "cache-size",
+            Self::CipherKeysUnusable => "cipher-keys-unusable",
             Self::CompactWithoutCount => "compact-without-count",
             Self::PacketCount => "packet-count",
             Self::PayloadLength => "payload-length",

@@ -33,6 +33,8 @@ pub struct Subscription {
     pub assembly_info: AssemblyInfo,
     /// UDP port to which data is sent.
     pub data_channel: Option<u16>,
+    /// Multicast group to which it is sent instead of to the subscriber; our own extension, which others ignore.
+    pub data_channel_group: Option<String>,
     /// Begin of a historical subscription: a time, or `*-30s`.
     pub start_time_constraint: Option<String>,
     /// End of a historical subscription.
@@ -130,7 +132,11 @@ impl Subscription {
                     subscription.processing_interval = parsed("processingInterval", &value, "whole number")?;
                 }
                 "assemblyinfo" => subscription.assembly_info = AssemblyInfo::parse(&value),
-                "datachannel" => subscription.data_channel = Some(port(&value)?),
+                "datachannel" => {
+                    let settings = ConnectionString::parse(&value);
+                    subscription.data_channel = Some(port(&settings)?);
+                    subscription.data_channel_group = settings.get("group").map(str::to_owned);
+                }
                 "starttimeconstraint" => subscription.start_time_constraint = Some(value),
                 "stoptimeconstraint" => subscription.stop_time_constraint = Some(value),
                 "timeconstraintparameters" => subscription.time_constraint_parameters = Some(value),
@@ -167,7 +173,12 @@ impl Subscription {
             }
         }
         if let Some(port) = self.data_channel {
-            text.push("dataChannel", format!("localport={port}"));
+            let mut channel = ConnectionString::default();
+            channel.push("localport", port.to_string());
+            if let Some(group) = &self.data_channel_group {
+                channel.push("group", group.as_str());
+            }
+            text.push("dataChannel", channel.to_string());
         }
         text.settings.extend(self.other.iter().cloned());
         text
@@ -191,6 +202,7 @@ impl Default for Subscription {
             processing_interval: -1,
             assembly_info: AssemblyInfo::default(),
             data_channel: None,
+            data_channel_group: None,
             start_time_constraint: None,
             stop_time_constraint: None,
             time_constraint_parameters: None,
@@ -238,8 +250,7 @@ fn parsed<T: core::str::FromStr>(name: &'static str, value: &str, kind: &'static
 }
 
 /// The port of `localport=N` or `port=N`.
-fn port(value: &str) -> Result<u16, SubscriptionError> {
-    let settings = ConnectionString::parse(value);
+fn port(settings: &ConnectionString) -> Result<u16, SubscriptionError> {
     let port = settings.get("localport").or_else(|| settings.get("port")).unwrap_or_default();
     parsed("dataChannel", port, "port")
 }
@@ -296,12 +307,14 @@ mod tests {
             processing_interval in any::<i32>(),
             source in "[a-zA-Z0-9][a-zA-Z0-9 .;=]{0,10}[a-z]",
             data_channel in any::<Option<u16>>(),
+            group in proptest::option::of("239\\.[0-9]{1,3}\\.0\\.1|ff02::[0-9a-f]{1,4}"),
             start_time_constraint in proptest::option::of("\\*-[0-9]{1,3}s"),
         ) {
             let subscription = Subscription {
                 filter_expression, throttled, include_time, use_millisecond_resolution, enable_time_reasonability_check,
                 lag_time, lead_time, processing_interval, data_channel, start_time_constraint,
                 assembly_info: AssemblyInfo { source, version: "1".into(), updated_on: String::new() },
+                data_channel_group: data_channel.and(group),
                 other: vec![("inputMeasurementKeys".into(), "PPA:1;PPA:2".into())],
                 ..Subscription::default()
             };

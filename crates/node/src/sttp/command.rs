@@ -67,6 +67,8 @@ pub struct SttpSubscription {
     pub updated_on: Option<String>,
     /// UDP port to which data is sent.
     pub data_channel: Option<u32>,
+    /// Multicast group to which it is sent instead.
+    pub data_channel_group: Option<String>,
     pub start_time_constraint: Option<String>,
     pub stop_time_constraint: Option<String>,
     pub time_constraint_parameters: Option<String>,
@@ -141,6 +143,7 @@ fn from_subscription(subscription: Subscription) -> SttpSubscription {
         version: Some(version),
         updated_on: Some(updated_on),
         data_channel: subscription.data_channel.map(u32::from),
+        data_channel_group: subscription.data_channel_group,
         start_time_constraint: subscription.start_time_constraint,
         stop_time_constraint: subscription.stop_time_constraint,
         time_constraint_parameters: subscription.time_constraint_parameters,
@@ -173,6 +176,7 @@ fn to_subscription(given: SttpSubscription) -> Subscription {
             updated_on: given.updated_on.unwrap_or_default(),
         },
         data_channel: given.data_channel.map(|port| port as u16),
+        data_channel_group: given.data_channel_group,
         start_time_constraint: given.start_time_constraint,
         stop_time_constraint: given.stop_time_constraint,
         time_constraint_parameters: given.time_constraint_parameters,

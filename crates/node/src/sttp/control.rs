@@ -1,6 +1,6 @@
 use measurand_sttp::{
-    BaseTimes, BufferBlock, CacheRecord, CommandCode, Event, Loss, LossCause, Message, Response, ResponseCode,
-    SignalIndexCache, Uuid,
+    BaseTimes, BufferBlock, CacheRecord, CipherKey, CipherKeys, CommandCode, Event, Loss, LossCause, Message, Response,
+    ResponseCode, SignalIndexCache, Uuid,
 };
 use napi::bindgen_prelude::{BigInt, BigUint64Array, Buffer, Error, Int32Array};
 use napi_derive::napi;
@@ -63,7 +63,7 @@ pub struct SttpControl {
     pub number: Option<u32>,
     /// packet: measurements as it says.
     pub count: Option<u32>,
-    /// loss: `missing`, `undecodable`, `unknown-cache` or `unknown-signal`.
+    /// loss: `duplicate`, `missing`, `undecodable`, `unknown-cache` or `unknown-signal`.
     pub cause: Option<String>,
     /// loss: number of the first TSSC packet.
     pub first_sequence: Option<u32>,
@@ -101,6 +101,7 @@ fn of(name: &str) -> SttpControl {
 
 fn from_loss(loss: &Loss) -> SttpControl {
     let cause = match loss.cause {
+        LossCause::Duplicate => "duplicate",
         LossCause::Missing => "missing",
         LossCause::UnknownCache => "unknown-cache",
         LossCause::UnknownSignal => "unknown-signal",
@@ -205,6 +206,14 @@ impl TryFrom<SttpControl> for Response {
                 };
                 let ticks = [first.get_u64().1, second.get_u64().1];
                 Self::BaseTimes(BaseTimes { time_index: control.time_index.unwrap_or(0), ticks })
+            }
+            "cipherKeys" => {
+                let Some([even, even_iv, odd, odd_iv]) = control.keys.as_deref() else {
+                    return Err(lacks("keys, four of them"));
+                };
+                let pair = |key: &Buffer, iv: &Buffer| CipherKey { key: key.to_vec(), iv: iv.to_vec() };
+                let active = control.active.unwrap_or(0) as u8;
+                Self::CipherKeys(CipherKeys { active, pairs: [pair(even, even_iv), pair(odd, odd_iv)] })
             }
             "dataStartTime" => Self::DataStartTime(control.ticks.as_ref().ok_or_else(|| lacks("ticks"))?.get_u64().1),
             "processingComplete" => Self::ProcessingComplete(text()),

@@ -39,8 +39,10 @@ pub(super) fn command_code(error: &CommandError) -> &'static str {
 
 fn packet_code(error: &PacketError) -> &'static str {
     match error {
+        PacketError::Cipher { .. } => "ERR_STTP_PACKET_CIPHER",
         PacketError::Compact(CompactError::Truncated { .. }) => "ERR_STTP_COMPACT_TRUNCATED",
         PacketError::Count { .. } => "ERR_STTP_PACKET_COUNT",
+        PacketError::Datagram { .. } => "ERR_STTP_DATAGRAM_RESPONSE",
         PacketError::Encrypted => "ERR_STTP_PACKET_ENCRYPTED",
         PacketError::Flags { .. } => "ERR_STTP_PACKET_FLAGS",
         PacketError::Frame(_) => FRAME_LENGTH,

@@ -111,6 +111,11 @@ impl Caches {
         self.slots.get_mut(slot)?.as_mut()
     }
 
+    /// The number of the TSSC packet that was decoded last; `None` while a restart is awaited.
+    pub(super) fn last_sequence(&self) -> Option<u16> {
+        self.slots[self.used].as_ref()?.stream.sequence.last()
+    }
+
     /// Whether TSSC packets cannot be decoded before the publisher starts anew.
     pub(super) fn awaits_reset(&self) -> bool {
         self.slots[self.used].as_ref().is_none_or(|cache| !cache.has_started())

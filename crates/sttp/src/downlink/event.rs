@@ -53,6 +53,8 @@ pub struct Loss {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LossCause {
+    /// A datagram came twice: these measurements are its second coming, and nothing is missing.
+    Duplicate,
     /// TSSC packets never came.
     Missing,
     /// TSSC packets came behind missing or damaged ones and cannot be decoded before the publisher starts anew.
@@ -80,6 +82,12 @@ pub struct MessageError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PacketError {
+    /// The message is encrypted, and no key that came gives what can be read.
+    #[error("{length} bytes cannot be decrypted by the keys that the publisher has sent")]
+    Cipher {
+        /// Bytes that are encrypted, with the flags before them.
+        length: usize,
+    },
     /// Compact measurements cannot be read.
     #[error(transparent)]
     Compact(#[from] CompactError),
@@ -90,6 +98,12 @@ pub enum PacketError {
         declared: u32,
         /// As it has.
         decoded: u64,
+    },
+    /// A datagram carries a response that belongs on the command channel.
+    #[error("a datagram carries the response {code:#04x}, which only the command channel may")]
+    Datagram {
+        /// The response.
+        code: u8,
     },
     /// The measurements are encrypted and there is no key.
     #[error("the packet is encrypted")]

@@ -3,7 +3,9 @@ use std::collections::VecDeque;
 use measurand_columns::{Block, Status};
 
 use super::caches::Caches;
+use super::datagrams::Datagrams;
 use super::{AssignError, DownlinkOptions, Event, Loss, LossCause, Message, MessageError, PacketError};
+use crate::cipher::Ciphers;
 use crate::compact::{self, CompactError, TimeForm};
 use crate::quirk::Quirks;
 use crate::tssc::{self, Progress, SequenceStep};
@@ -11,9 +13,9 @@ use crate::{CommandCode, Envelope, Frame, FrameError, OperationalModes, Quirk, R
 
 /// Where a message is in the stream.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    offset: u64,
-    length: u64,
+pub(super) struct Place {
+    pub(super) offset: u64,
+    pub(super) length: u64,
 }
 
 /// A data packet of which rows are still to be given.
@@ -47,11 +49,18 @@ struct Left {
 /// Reads frames: the state of a connection behind the deframer.
 #[derive(Debug)]
 pub(super) struct Packets {
-    options: DownlinkOptions,
-    form: TimeForm,
+    pub(super) options: DownlinkOptions,
+    pub(super) form: TimeForm,
     caches: Caches,
     pending: Pending,
-    place: Place,
+    pub(super) place: Place,
+    /// The message is a datagram.
+    pub(super) is_datagram: bool,
+    pub(super) datagrams: Datagrams,
+    /// Where the publisher has sent keys, data packets and buffer blocks are encrypted.
+    pub(super) ciphers: Option<Ciphers>,
+    /// What was decrypted.
+    pub(super) plain: Vec<u8>,
     held: Vec<u8>,
     events: VecDeque<Message>,
     error: Option<MessageError>,
@@ -70,6 +79,10 @@ impl Packets {
             caches: Caches::new(options.tssc),
             pending: Pending::None,
             place: Place::default(),
+            is_datagram: false,
+            datagrams: Datagrams::new(),
+            ciphers: None,
+            plain: Vec::new(),
             held: Vec::new(),
             events: VecDeque::new(),
             error: None,
@@ -101,10 +114,15 @@ impl Packets {
 
     pub(super) fn set_time_form(&mut self, form: TimeForm) {
         self.form = form;
+        self.datagrams.forget();
     }
 
     pub(super) fn awaits_reset(&self) -> bool {
         self.caches.awaits_reset()
+    }
+
+    pub(super) fn last_sequence(&self) -> Option<u16> {
+        self.caches.last_sequence()
     }
 
     /// Framing is lost behind `length` bytes of a frame.
@@ -117,16 +135,32 @@ impl Packets {
     #[inline]
     pub(super) fn take(&mut self, frame: Frame<'_>, block: &mut Block<'_>) -> Status {
         self.place = Place { offset: frame.offset, length: frame.len() as u64 };
+        self.is_datagram = false;
         let Some(envelope) = Envelope::parse(frame.body) else {
             return self.malformed(PacketError::Length { length: frame.body.len() }, None);
         };
         if envelope.code != ResponseCode::DATA_PACKET {
             return self.response(&envelope);
         }
-        if self.options.report_packets {
-            return self.report(envelope.payload);
+        self.data(envelope.payload, block)
+    }
+
+    /// Takes the payload of a data packet as it came.
+    #[inline]
+    pub(super) fn data(&mut self, payload: &[u8], block: &mut Block<'_>) -> Status {
+        if self.ciphers.is_some() {
+            return self.encrypted(payload, block);
         }
-        self.packet(envelope.payload, block)
+        self.packet_or_report(payload, block)
+    }
+
+    /// Takes the payload of a data packet that is not encrypted.
+    #[inline]
+    pub(super) fn packet_or_report(&mut self, payload: &[u8], block: &mut Block<'_>) -> Status {
+        if self.options.report_packets {
+            return self.report(payload);
+        }
+        self.packet(payload, block)
     }
 
     /// Goes on with a packet that did not fit: [`Status::NeedMore`] when it is done.
@@ -175,7 +209,7 @@ impl Packets {
         let Some((&flags, body)) = payload.split_first() else {
             return self.malformed(PacketError::Length { length: payload.len() }, None);
         };
-        if flags & data_packet::CIPHER_INDEX != 0 {
+        if flags & data_packet::CIPHER_INDEX != 0 && self.ciphers.is_none() {
             return self.malformed(PacketError::Encrypted, None);
         }
         if flags & data_packet::COMPRESSED != 0 {
@@ -318,23 +352,30 @@ impl Packets {
                 self.lose_signals(u64::from(count.saturating_sub(missing).saturating_sub(rows)));
                 // The decoder counts from what it was given now; how the rows were cut into blocks is not to be seen.
                 let error = CompactError::Truncated { offset: before + offset, missing };
-                (self.malformed(error.into(), Some(missing.into())), None)
+                // What is no datagram of the publisher, or encrypted by a key that did not come yet, says any count.
+                let missing = if self.is_datagram { None } else { Some(missing.into()) };
+                (self.malformed(error.into(), missing), None)
             }
             Err(error) => (self.malformed(error.into(), Some(count.into())), None),
         }
     }
 
-    fn response(&mut self, envelope: &Envelope<'_>) -> Status {
+    pub(super) fn response(&mut self, envelope: &Envelope<'_>) -> Status {
         let mut seen = Vec::new();
         let parsed = Response::parse(envelope, self.options.modes, self.options.limits.cache, |quirk| seen.push(quirk));
         for quirk in seen {
             self.quirk(quirk);
         }
         let response = match parsed {
+            Ok(Response::BufferBlock(block)) if self.ciphers.is_some() => match self.decrypted(&block) {
+                Ok(block) => Response::BufferBlock(block),
+                Err(error) => return self.malformed(error, None),
+            },
             Ok(response) => response,
             Err(error) => return self.malformed(error.into(), None),
         };
         match &response {
+            Response::CipherKeys(keys) => self.change_keys(keys),
             Response::SignalIndexCache { cache_index, cache } => self.caches.insert(*cache_index, cache),
             Response::BaseTimes(times) => self.form.base_times = times.ticks,
             Response::Succeeded { command: CommandCode::DEFINE_OPERATIONAL_MODES, text } => {
@@ -360,19 +401,19 @@ impl Packets {
         self.events.push_back(Message { offset, length, event });
     }
 
-    fn quirk(&mut self, quirk: Quirk) {
+    pub(super) fn quirk(&mut self, quirk: Quirk) {
         if self.quirks.insert(quirk) {
             self.tell(Event::Quirk(quirk));
         }
     }
 
-    fn malformed(&mut self, error: PacketError, measurements: Option<u64>) -> Status {
+    pub(super) fn malformed(&mut self, error: PacketError, measurements: Option<u64>) -> Status {
         let Place { offset, length } = self.place;
         self.error = Some(MessageError { offset, length, measurements, error });
         Status::Malformed
     }
 
-    fn lose_packet(&mut self, cause: LossCause, sequence: Option<u16>, declared: u32) {
+    pub(super) fn lose_packet(&mut self, cause: LossCause, sequence: Option<u16>, declared: u32) {
         let sequences = sequence.map(|sequence| (sequence, sequence));
         let bytes = self.place.length;
         self.lose(Loss { cause, sequences, packets: 1, measurements: Some(declared.into()), bytes });

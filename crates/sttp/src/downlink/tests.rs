@@ -1,3 +1,5 @@
+mod datagrams;
+
 use measurand_columns::{Columns, Layout, ticks};
 use proptest::prelude::*;
 use uuid::Uuid;

@@ -1,6 +1,8 @@
 /// The sequence numbers of TSSC packets as a receiver expects them: 0 resets, then 1 to 65,535, then 1 again.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Sequence {
+    /// The number of the packet that was taken last.
+    last: u16,
     /// The number that the next packet must have; `None` while only a reset (0) can be taken.
     expected: Option<u16>,
 }
@@ -23,10 +25,12 @@ impl Sequence {
     /// Takes the number of a packet that arrived and moves on.
     pub fn take(&mut self, sequence: u16) -> SequenceStep {
         if sequence == 0 {
+            self.last = 0;
             self.expected = Some(1);
             return SequenceStep::Reset;
         }
         if self.expected == Some(sequence) {
+            self.last = sequence;
             self.expected = Some(Self::following(sequence));
             return SequenceStep::Next;
         }
@@ -36,6 +40,11 @@ impl Sequence {
     /// The number that the next packet must have; `None` while only a reset can be taken.
     pub fn expected(self) -> Option<u16> {
         self.expected
+    }
+
+    /// The number of the packet that was taken last; `None` while only a reset can be taken.
+    pub fn last(self) -> Option<u16> {
+        self.expected.map(|_| self.last)
     }
 
     /// Waits for a reset: the decoder's state was lost.

@@ -1,0 +1,254 @@
+use super::*;
+use crate::{BufferBlock, Cipher, CipherKey, CipherKeys};
+
+/// The frames of a stream as gathered datagrams.
+fn gathered(stream: &[u8]) -> Vec<u8> {
+    let (mut deframer, mut position, mut chunk) = (Deframer::default(), 0, Vec::new());
+    while let Some(frame) = deframer.next(stream, &mut position).unwrap() {
+        gather(frame.body, &mut chunk);
+    }
+    chunk
+}
+
+fn gather(datagram: &[u8], chunk: &mut Vec<u8>) {
+    chunk.extend_from_slice(&(datagram.len() as u16).to_le_bytes());
+    chunk.extend_from_slice(datagram);
+}
+
+/// Feeds gathered datagrams with blocks of `capacity` rows.
+fn feed_datagrams(downlink: &mut Downlink, chunk: &[u8], capacity: u32) -> Received {
+    let layout = Layout { capacity, columns: Columns::REQUIRED | Columns::RAW_TIME };
+    let mut memory = vec![0_u64; layout.byte_length().div_ceil(8)];
+    let mut received = Received::default();
+    let mut rest = chunk;
+    loop {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut memory);
+        Block::format(bytes, layout).unwrap();
+        let status = downlink.decode_datagrams(rest, Block::open(bytes).unwrap());
+        let block = Block::open(bytes).unwrap();
+        for row in 0..block.len() {
+            received.rows.push((block.time[row], block.value[row].to_bits(), block.signal[row], block.flags[row]));
+        }
+        let consumed = u32::from_ne_bytes(bytes[24..28].try_into().unwrap());
+        rest = &rest[consumed as usize..];
+        match status {
+            Status::Full => {}
+            Status::Control => received.events.extend(core::iter::from_fn(|| downlink.take_event())),
+            Status::Malformed => received.errors.push(downlink.take_error().unwrap()),
+            status => {
+                assert_eq!((status, rest.len()), (Status::NeedMore, 0));
+                return received;
+            }
+        }
+    }
+}
+
+/// A connection whose cache came by the command channel.
+fn connection() -> (Downlink, Encoder) {
+    let (encoder, wire) = publisher(OperationalModes::COMPACT, 3);
+    let mut downlink = downlink(OperationalModes::COMPACT);
+    receive(&mut downlink, &wire);
+    (downlink, encoder)
+}
+
+fn key(byte: u8) -> CipherKey {
+    CipherKey { key: vec![byte; 32], iv: vec![byte ^ 0x55; 16] }
+}
+
+fn exchange(downlink: &mut Downlink, active: u8, even: u8, odd: u8) {
+    let mut wire = Vec::new();
+    let keys = CipherKeys { active, pairs: [key(even), key(odd)] };
+    Response::CipherKeys(keys).write(OperationalModes::COMPACT, &mut wire);
+    receive(downlink, &wire);
+}
+
+/// The frame of a data packet as a datagram that is encrypted by a key.
+fn encrypted(frame: &[u8], byte: u8, odd: bool) -> Vec<u8> {
+    let (head, payload) = frame[4..].split_at(6);
+    let mut datagram = head.to_vec();
+    datagram.push(payload[0] | if odd { data_packet::CIPHER_INDEX } else { 0 });
+    Cipher::new(&key(byte)).unwrap().encrypt(&payload[1..], &mut datagram);
+    datagram
+}
+
+#[test]
+fn datagrams_share_the_caches_of_the_connection() {
+    let (mut downlink, mut encoder) = connection();
+    let mut wire = Vec::new();
+    for n in 0..40 {
+        send(&mut encoder, &frame(n), &mut wire);
+    }
+    for capacity in [1, 7, 4096] {
+        downlink.set_time_form(true, false);
+        let received = feed_datagrams(&mut downlink, &gathered(&wire), capacity);
+        assert_eq!(received.rows, (0..40).flat_map(frame).collect::<Vec<_>>());
+        assert_eq!((received.events, received.errors), (vec![], vec![]));
+    }
+    // Rows that one channel has begun are given by the other.
+    let more = receive(&mut downlink, &wire);
+    assert_eq!(more.rows.len(), 120);
+}
+
+#[test]
+fn short_frames_make_short_datagrams() {
+    let (mut downlink, mut encoder) = connection();
+    encoder.limit_frames(48);
+    let mut wire = Vec::new();
+    send(&mut encoder, &[frame(0), frame(1)].concat(), &mut wire);
+    let chunk = gathered(&wire);
+    let mut position = 0;
+    let lengths: Vec<usize> =
+        core::iter::from_fn(|| crate::downlink::datagrams::next(&chunk, &mut position)).map(<[u8]>::len).collect();
+    assert_eq!(lengths, [28; 6]);
+    assert_eq!(feed_datagrams(&mut downlink, &chunk, 9).rows, [frame(0), frame(1)].concat());
+}
+
+#[test]
+fn a_datagram_that_comes_twice_is_counted_and_not_given_again() {
+    let (mut downlink, mut encoder) = connection();
+    let mut wire = Vec::new();
+    send(&mut encoder, &frame(0), &mut wire);
+    let chunk = [gathered(&wire), gathered(&wire)].concat();
+    let received = feed_datagrams(&mut downlink, &chunk, 16);
+    assert_eq!(received.rows, frame(0));
+    let bytes = wire.len() as u64 - 4;
+    let twice = Loss { cause: LossCause::Duplicate, sequences: None, packets: 1, measurements: Some(3), bytes };
+    assert_eq!(received.losses(), [twice]);
+}
+
+#[test]
+fn equal_packets_without_times_are_all_given() {
+    let options = EncoderOptions { modes: OperationalModes::COMPACT, include_time: false, milliseconds: false };
+    let (mut encoder, mut wire) = (Encoder::new(options), Vec::new());
+    encoder.update_cache(cache(3), vec![0, 1, 2], &mut wire);
+    encoder.confirm_cache(&mut wire);
+    let mut downlink = downlink(OperationalModes::COMPACT);
+    downlink.set_time_form(false, false);
+    receive(&mut downlink, &wire);
+    let mut wire = Vec::new();
+    send(&mut encoder, &frame(0), &mut wire);
+    send(&mut encoder, &frame(0), &mut wire);
+    assert_eq!(feed_datagrams(&mut downlink, &gathered(&wire), 16).rows.len(), 6);
+}
+
+#[test]
+fn only_data_comes_by_datagrams() {
+    let (mut downlink, _) = connection();
+    let mut wire = Vec::new();
+    Response::ProcessingComplete("done".into()).write(OperationalModes::COMPACT, &mut wire);
+    let mut chunk = gathered(&wire);
+    gather(&[0x82, 2], &mut chunk);
+    gather(b"", &mut chunk);
+    let received = feed_datagrams(&mut downlink, &chunk, 16);
+    let errors: Vec<_> =
+        received.errors.iter().map(|message| (message.offset, message.length, message.error)).collect();
+    let expected = [
+        (0, 10, PacketError::Datagram { code: 0x87 }),
+        (10, 2, PacketError::Length { length: 2 }),
+        (12, 0, PacketError::Length { length: 0 }),
+    ];
+    assert_eq!((errors, received.events), (expected.to_vec(), vec![]));
+}
+
+#[test]
+fn a_datagram_that_is_none_says_no_count() {
+    let (mut downlink, _) = connection();
+    let mut chunk = Vec::new();
+    gather(&[0x82, 2, 0, 0, 0, 7, 2, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2], &mut chunk);
+    let received = feed_datagrams(&mut downlink, &chunk, 16);
+    assert_eq!(received.errors.iter().map(|error| error.measurements).collect::<Vec<_>>(), [None]);
+}
+
+#[test]
+fn encrypted_packets_are_read_by_the_key_that_they_name() {
+    let (mut downlink, mut encoder) = connection();
+    exchange(&mut downlink, 0, 1, 2);
+    let mut frames: Vec<Vec<u8>> = Vec::new();
+    for n in 0..4 {
+        let mut wire = Vec::new();
+        send(&mut encoder, &frame(n), &mut wire);
+        frames.push(wire);
+    }
+    let mut chunk = Vec::new();
+    gather(&encrypted(&frames[0], 1, false), &mut chunk);
+    gather(&encrypted(&frames[1], 2, true), &mut chunk);
+    let received = feed_datagrams(&mut downlink, &chunk, 2);
+    assert_eq!(received.rows, [frame(0), frame(1)].concat());
+    assert_eq!((received.events, received.errors), (vec![], vec![]));
+
+    // The even key is replaced while a datagram of the old one is under way.
+    exchange(&mut downlink, 1, 3, 2);
+    let mut chunk = Vec::new();
+    gather(&encrypted(&frames[2], 1, false), &mut chunk);
+    gather(&encrypted(&frames[3], 3, false), &mut chunk);
+    gather(&encrypted(&frames[3], 4, false), &mut chunk);
+    gather(&frames[0][4..], &mut chunk);
+    let received = feed_datagrams(&mut downlink, &chunk, 16);
+    assert_eq!(received.rows, [frame(2), frame(3)].concat());
+    assert!(received.errors.iter().all(|message| matches!(message.error, PacketError::Cipher { .. })));
+    assert_eq!(received.errors.len(), 2);
+}
+
+#[test]
+fn an_encrypted_datagram_that_comes_twice_is_counted() {
+    let (mut downlink, mut encoder) = connection();
+    exchange(&mut downlink, 0, 1, 2);
+    let (mut wire, mut chunk) = (Vec::new(), Vec::new());
+    send(&mut encoder, &frame(0), &mut wire);
+    gather(&encrypted(&wire, 1, false), &mut chunk);
+    gather(&encrypted(&wire, 1, false), &mut chunk);
+    let received = feed_datagrams(&mut downlink, &chunk, 16);
+    assert_eq!(received.rows, frame(0));
+    assert_eq!(received.losses().iter().map(|loss| loss.measurements).collect::<Vec<_>>(), [Some(3)]);
+}
+
+#[test]
+fn buffer_blocks_are_decrypted_behind_their_flags() {
+    let (mut downlink, _) = connection();
+    exchange(&mut downlink, 0, 1, 2);
+    let block = BufferBlock { sequence: 5, flags: 5, index: 2, payload: b"wave".to_vec() };
+    let mut body = block.index.to_be_bytes().to_vec();
+    body.extend_from_slice(&block.payload);
+    let mut datagram = vec![0x88, 2, 0, 0, 0, 21, 0, 0, 0, 5, 5];
+    Cipher::new(&key(2)).unwrap().encrypt(&body, &mut datagram);
+    let mut chunk = Vec::new();
+    gather(&datagram, &mut chunk);
+    let received = feed_datagrams(&mut downlink, &chunk, 16);
+    assert_eq!(
+        received.events.into_iter().map(|message| message.event).collect::<Vec<_>>(),
+        [Event::Response(Response::BufferBlock(block))]
+    );
+}
+
+#[test]
+fn keys_that_are_none_are_told() {
+    let (mut downlink, _) = connection();
+    let mut wire = Vec::new();
+    let short = CipherKey { key: vec![1; 16], iv: Vec::new() };
+    Response::CipherKeys(CipherKeys { active: 0, pairs: [short, key(2)] }).write(OperationalModes::COMPACT, &mut wire);
+    assert_eq!(receive(&mut downlink, &wire).quirks(), [Quirk::CipherKeysUnusable]);
+}
+
+proptest! {
+    #[test]
+    fn any_datagrams_are_taken(chunk in proptest::collection::vec(any::<u8>(), 0..400), keyed in any::<bool>()) {
+        let (mut downlink, _) = connection();
+        if keyed {
+            exchange(&mut downlink, 0, 1, 2);
+        }
+        feed_datagrams(&mut downlink, &chunk, 16);
+    }
+
+    #[test]
+    fn damaged_datagrams_are_taken(places in proptest::collection::vec((0..200_usize, any::<u8>()), 1..5)) {
+        let (mut downlink, mut encoder) = connection();
+        let mut wire = Vec::new();
+        send(&mut encoder, &[frame(0), frame(1)].concat(), &mut wire);
+        let mut chunk = gathered(&wire);
+        for (place, byte) in places {
+            let length = chunk.len();
+            chunk[2 + place % (length - 2)] ^= byte;
+        }
+        feed_datagrams(&mut downlink, &chunk, 4);
+    }
+}
