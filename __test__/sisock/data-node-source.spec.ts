@@ -92,6 +92,7 @@ test('sisock URLs: a node that is not there, no node, and a served synthetic nod
       ['users', usersFile()],
     ]),
     {},
+    { places: [], open: openSource },
   )
   t.teardown(() => served.drain())
   const at = `sisock://server@127.0.0.1:${served.port}`

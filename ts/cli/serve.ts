@@ -1,5 +1,5 @@
-import type { OptionTable } from '../ingest/index.js'
-import { type SessionOptions, type StatusEvent, statusJson } from '../session/index.js'
+import { type OptionTable, openSource } from '../ingest/index.js'
+import { type SessionOptions, type Source, type StatusEvent, statusJson } from '../session/index.js'
 import { type Call, type Command, EXIT } from './command.js'
 import { cliError } from './error-codes.js'
 
@@ -17,13 +17,24 @@ export interface Served {
 export interface ServeModule {
   /** The options of `measurand serve SYSTEM`. */
   readonly serveOptions: OptionTable
+  /** Whether it serves what the arguments behind its name say. */
+  readonly takesPlaces?: boolean
   /** Begins to serve. */
-  serve(options: ReadonlyMap<string, string | true>, session: SessionOptions): Promise<Served>
+  serve(options: ReadonlyMap<string, string | true>, session: SessionOptions, inputs: ServeInputs): Promise<Served>
+}
+
+/** What can be served again. */
+export interface ServeInputs {
+  /** Recordings, folders and URLs. */
+  readonly places: readonly string[]
+  /** Opens the source of a URL. */
+  open(url: string): Promise<Source>
 }
 
 /** Systems that are served: a system adds its line. */
 const SYSTEMS: Readonly<Record<string, () => Promise<ServeModule>>> = {
   cdtp: () => import('../cdtp/serve.js'),
+  grafana: () => import('../sisock/serve-grafana.js'),
   'stream-sea': () => import('../stream-sea/serve.js'),
   sisock: () => import('../sisock/serve.js'),
   'sisock-hub': () => import('../sisock/serve-hub.js'),
@@ -35,7 +46,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<ServeModule>>> = {
 export const SERVABLE: readonly string[] = Object.keys(SYSTEMS)
 
 export const command: Command = {
-  usage: 'SYSTEM',
+  usage: 'SYSTEM [DIR|URL...]',
   line: 'is the other end of a system: a synthetic source that any receiver can check',
   options: {},
   async optionsOf(args) {
@@ -45,10 +56,12 @@ export const command: Command = {
   async run(call) {
     const [system, ...rest] = call.args
     if (system === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', `which system? ${SERVABLE.join(', ')}`)
-    if (rest.length > 0)
+    const { serve, takesPlaces = false } = await load(system)
+    if (rest.length > 0 && !takesPlaces)
       throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', `one system at a time, not ${rest.join(' ')} too`)
-    const { serve } = await load(system)
-    const served = await serve(call.options, { onStatus: (event) => tell(call, event) })
+    const session = { onStatus: (event: StatusEvent) => tell(call, event) }
+    const open = (url: string): Promise<Source> => openSource(url, session)
+    const served = await serve(call.options, session, { places: rest, open })
     // Timers of sessions keep no process alive.
     const alive = setInterval(() => {}, 60_000)
     const onAbort = (): void => void served.drain()

@@ -11,6 +11,10 @@ export const sisockError = defineErrors('sisock', {
   ERR_SISOCK_CALL_CANCELED: ['protocol', 'The node went away during the call. Ask again when it is back.'],
   ERR_SISOCK_CALL_FAILED: ['protocol', 'The called procedure failed; the text is its own.'],
   ERR_SISOCK_CALL_TIMEOUT: ['transport', 'A call was not answered in time. Raise `callTimeout` or ask for less.'],
+  ERR_SISOCK_DUCKDB_MISSING: [
+    'usage',
+    'Parquet tables are read by an optional package that is not installed: npm install @duckdb/node-api',
+  ],
   ERR_SISOCK_FILE: [
     'usage',
     'A file of a data node cannot be read as the table that it should be; the text says where.',

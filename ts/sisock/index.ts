@@ -1,6 +1,7 @@
 export type { EventHandler, Invocation, Procedure, Registration, Subscription, WampSession } from './autobahn.js'
 export { type Annotation, type BridgeBackend, ConsumerBackend } from './bridge/backend.js'
 export { GrafanaBridge, type GrafanaBridgeOptions } from './bridge/bridge.js'
+export { LocalBackend } from './bridge/local-backend.js'
 export type {
   Column,
   DataReply,
@@ -21,6 +22,22 @@ export { type DataNodeConfig, DataNodeServer } from './data-node-server.js'
 export { DataNodeSource, type DataNodeSourceOptions } from './data-node-source.js'
 export type { DataResult, Timeline, Values } from './data-reader.js'
 export { extremeRows, lowerBound, pick, strideRows } from './min-stride.js'
+export { FolderNode, type FolderNodeConfig } from './nodes/folder-node.js'
+export { OcsFeedNode, type OcsFeedNodeConfig } from './nodes/ocs-feed-node.js'
+export { type OpenSource, openNodes } from './nodes/open-nodes.js'
+export { RecordingNode, type RecordingNodeConfig } from './nodes/recording-node.js'
+export { SensorsNode, type SensorsNodeConfig } from './nodes/sensors-node.js'
+export { SourceNode, type SourceNodeConfig } from './nodes/source-node.js'
+export {
+  type Span,
+  type Table,
+  type TableField,
+  TableNode,
+  type TableNodeConfig,
+  type TableSamples,
+  type TableWindow,
+} from './nodes/table-node.js'
+export { TimelineBuffer } from './nodes/timeline-buffer.js'
 export { WampRouter, type WampRouterOptions } from './router/router.js'
 export {
   type Permission,

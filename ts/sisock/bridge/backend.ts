@@ -2,6 +2,8 @@ import type { FieldsReply } from '../data.js'
 import type { DataNodeConsumer } from '../data-node-consumer.js'
 import type { DataNode } from '../data-node-hub.js'
 import type { DataResult } from '../data-reader.js'
+import type { TableNode } from '../nodes/table-node.js'
+import { lossesBetween, spanOf } from './local-backend.js'
 
 /** Something to mark in a plot. */
 export interface Annotation {
@@ -28,6 +30,8 @@ export interface BridgeBackend {
   ): Promise<DataResult>
   /** What happened between two times, ms since 1970. */
   annotations(from: number, to: number): readonly Annotation[] | Promise<readonly Annotation[]>
+  /** From the first to the last sample, ms since 1970, where that is known. */
+  span?(): Promise<{ readonly from: number; readonly to: number } | undefined>
 }
 
 /** Events that are kept for annotations. */
@@ -36,10 +40,13 @@ const KEPT = 10_000
 /** The nodes that a consumer sees; that they come and go is annotated. */
 export class ConsumerBackend implements BridgeBackend {
   readonly #consumer: DataNodeConsumer
+  readonly #local: readonly TableNode[]
   readonly #events: Annotation[] = []
 
-  constructor(consumer: DataNodeConsumer, now: () => number = Date.now) {
+  /** @param local nodes of this process, of which is known what they lost */
+  constructor(consumer: DataNodeConsumer, local: readonly TableNode[] = [], now: () => number = Date.now) {
     this.#consumer = consumer
+    this.#local = local
     consumer.watch(({ kind, node }) => {
       const what = kind === 'added' ? 'came' : 'went'
       this.#events.push({
@@ -71,6 +78,11 @@ export class ConsumerBackend implements BridgeBackend {
   }
 
   annotations(from: number, to: number): readonly Annotation[] {
-    return this.#events.filter(({ time }) => time >= from && time < to)
+    const events = this.#events.filter(({ time }) => time >= from && time < to)
+    return [...events, ...lossesBetween(this.#local, from, to)]
+  }
+
+  span(): Promise<{ from: number; to: number } | undefined> {
+    return spanOf(this.#local)
   }
 }

@@ -1,0 +1,179 @@
+import { basename, resolve } from 'node:path'
+import { type Batch, MeasurementBatch, nativeIdText, nsToSeconds, secondsToNs } from '../../batch/index.js'
+import type { LossRecord } from '../../session/ledger.js'
+import { openRecording, type RecordingSource, recordingInfo } from '../../store/index.js'
+import { rowsOf } from '../../store/rows.js'
+import { extremeRows, strideRows } from '../min-stride.js'
+import { secondsOf } from './seconds.js'
+import { nodeName } from './source-node.js'
+import {
+  type Span,
+  type Table,
+  type TableField,
+  TableNode,
+  type TableNodeConfig,
+  type TableSamples,
+  type TableWindow,
+} from './table-node.js'
+import { TimelineBuffer } from './timeline-buffer.js'
+
+/** What a node of a recording can be told. */
+export interface RecordingNodeConfig extends TableNodeConfig {
+  /** The source in the recording. */
+  readonly source: string
+}
+
+interface Known {
+  readonly tables: readonly Table[]
+  readonly signals: ReadonlyMap<string, number>
+  readonly losses: readonly LossRecord[]
+  /** `undefined` where it is still written. */
+  readonly until: number | undefined
+}
+
+/** Rows that are gathered before they are thinned. */
+const GATHERED = 1 << 20
+
+/**
+ * The measurements of a recorded source as a data node, each signal a field with a timeline of its own. Files that are
+ * still being written are read up to what has come.
+ *
+ * ```ts
+ * for (const node of await RecordingNode.of('monday', { url: 'ws://127.0.0.1:8080/ws' })) await node.connect()
+ * ```
+ */
+export class RecordingNode extends TableNode {
+  readonly #directory: string
+  readonly #source: string
+  #known: Known | undefined
+  #readAt = 0
+
+  constructor(directory: string, config: RecordingNodeConfig) {
+    const from = `recorded in ${basename(resolve(directory))}`
+    super({ node: nodeName(config.source), description: from, ...config })
+    this.#directory = directory
+    this.#source = config.source
+  }
+
+  /** A node for each source with measurements. */
+  static async of(directory: string, config: TableNodeConfig = {}): Promise<RecordingNode[]> {
+    const { sources } = await recordingInfo(directory)
+    const nodes: RecordingNode[] = []
+    for (const { name, tables } of sources) {
+      if (!tables.some(({ table }) => table === 'measurement')) continue
+      const node = new RecordingNode(directory, { ...config, source: name })
+      await node.#state()
+      nodes.push(node)
+    }
+    return nodes
+  }
+
+  override *losses(): Iterable<LossRecord> {
+    yield* this.#known?.losses ?? []
+    yield* super.losses()
+  }
+
+  protected async tables(): Promise<readonly Table[]> {
+    return (await this.#state()).tables
+  }
+
+  protected async read(table: Table, [name]: readonly string[], window: TableWindow): Promise<TableSamples> {
+    const { signals, until } = await this.#state()
+    const field = name as string
+    const source = await this.#open({
+      // A double near a time may be beyond its ns: the window is cut in doubles, below.
+      since: secondsToNs(window.from) - 1000n,
+      until: secondsToNs(window.to) + 1000n,
+      signals: [String(signals.get(field))],
+    })
+    const type = table.fields[field]?.type ?? 'number'
+    const gathered = new Gathered(type, window.minStride, this.config.decimation)
+    for await (const batch of source) gathered.add(batch)
+    const { t, values } = gathered.between(window)
+    return { t, values: { [field]: values['value'] ?? [] }, finalizedUntil: until ?? null }
+  }
+
+  async #open(selection: { since?: bigint; until?: bigint; signals?: readonly string[] }): Promise<RecordingSource> {
+    const [source] = await openRecording(this.#directory, { sources: [this.#source], ...selection })
+    return source as RecordingSource
+  }
+
+  /** What the recording says; asked again while it is written. */
+  async #state(): Promise<Known> {
+    const now = Date.now()
+    if (this.#known !== undefined && (this.#known.until === undefined || now - this.#readAt < 1000)) return this.#known
+    this.#readAt = now
+    const [source, { sources }] = await Promise.all([this.#open({}), recordingInfo(this.#directory)])
+    const info = sources.find(({ name }) => name === this.#source)
+    const measurements = info?.tables.find(({ table }) => table === 'measurement')
+    const { firstTime = null, lastTime = null } = measurements ?? {}
+    const span = firstTime === null || lastTime === null ? undefined : spanOf(firstTime, lastTime)
+    const signals = new Map<string, number>()
+    const tables = Array.from(source.signals, ({ id, name, nativeId, kind, type, unit, rateHz }) => {
+      const native = nativeIdText(nativeId, source.system)
+      const field = name === '' ? native : signals.has(name) ? `${name} (${native})` : name
+      signals.set(field, id)
+      const info: TableField = {
+        description: kind || null,
+        type: type === 'string' ? 'string' : 'number',
+        units: unit || null,
+      }
+      return { name: field, interval: rateHz ? 1 / rateHz : null, fields: { [field]: info }, span }
+    })
+    const until = info?.isFinished ? undefined : (span?.to ?? 0)
+    this.#known = { tables, signals, losses: source.losses, until }
+    return this.#known
+  }
+}
+
+function spanOf(first: bigint, last: bigint): Span {
+  return { from: nsToSeconds(first), to: nsToSeconds(last) }
+}
+
+/** The samples of one signal, thinned whenever they become many. */
+class Gathered {
+  readonly #thin: (t: Float64Array, values: TableSamples['values'][string]) => Uint32Array
+  readonly #type: TableField['type']
+  #buffer: TimelineBuffer
+  #limit: number
+
+  constructor(type: TableField['type'], minStride: number | null, decimation: TableNodeConfig['decimation']) {
+    this.#type = type
+    this.#buffer = new TimelineBuffer({ value: type })
+    this.#limit = minStride === null ? Number.POSITIVE_INFINITY : GATHERED
+    // What is left still has the extremes of every stride, and those are all that is wanted of it.
+    this.#thin = (t, values) =>
+      decimation === 'extremes' && type === 'number'
+        ? extremeRows(t, values as Float64Array, minStride)
+        : strideRows(t, minStride)
+  }
+
+  add(batch: Batch): void {
+    if (batch instanceof MeasurementBatch) {
+      const { value } = batch
+      const seconds = secondsOf(batch.time)
+      for (let row = 0; row < batch.length; row++) this.#push(seconds[row] as number, value[row])
+    } else if (batch.table === 'measurement') {
+      const columns = batch.columns().map(({ field, nullCount, buffers }) => ({ field, nullCount, buffers }))
+      for (const { time, text, value } of rowsOf({ rows: batch.length, columns })) {
+        this.#push(typeof time === 'bigint' ? nsToSeconds(time) : Number.NaN, this.#type === 'string' ? text : value)
+      }
+    }
+  }
+
+  between(window: Pick<TableWindow, 'from' | 'to'>): Omit<TableSamples, 'finalizedUntil'> {
+    return this.#buffer.window(window)
+  }
+
+  #push(time: number, value: unknown): void {
+    if (Number.isNaN(time)) return
+    this.#buffer.push(time, [value])
+    if (this.#buffer.length < this.#limit) return
+    const { t, values } = this.between({ from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY })
+    const column = values['value'] as TableSamples['values'][string]
+    const rows = this.#thin(t, column)
+    this.#limit = Math.max(GATHERED, 2 * rows.length)
+    this.#buffer = new TimelineBuffer({ value: this.#type })
+    for (const row of rows) this.#buffer.push(t[row] as number, [column[row]])
+  }
+}
