@@ -26,6 +26,7 @@ export interface DecodeModule {
 /** Systems whose bytes are read: a system adds its line. */
 const SYSTEMS: Readonly<Record<string, () => Promise<DecodeModule>>> = {
   cdtp: () => import('../cdtp/decode.js'),
+  sisock: () => import('../sisock/decode.js'),
   'stream-sea': () => import('../stream-sea/decode.js'),
   sttp: () => import('../sttp/decode.js'),
   tia: () => import('../tia/decode.js'),
