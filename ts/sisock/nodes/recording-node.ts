@@ -1,8 +1,7 @@
 import { basename, resolve } from 'node:path'
-import { type Batch, MeasurementBatch, nativeIdText, nsToSeconds, secondsToNs } from '../../batch/index.js'
+import { type Batch, MeasurementBatch, nativeIdText, nsToSeconds, rowsOf, secondsToNs } from '../../batch/index.js'
 import type { LossRecord } from '../../session/ledger.js'
 import { openRecording, type RecordingSource, recordingInfo } from '../../store/index.js'
-import { rowsOf } from '../../store/rows.js'
 import { extremeRows, strideRows } from '../min-stride.js'
 import { secondsOf } from './seconds.js'
 import { nodeName } from './source-node.js'
@@ -154,8 +153,7 @@ class Gathered {
       const seconds = secondsOf(batch.time)
       for (let row = 0; row < batch.length; row++) this.#push(seconds[row] as number, value[row])
     } else if (batch.table === 'measurement') {
-      const columns = batch.columns().map(({ field, nullCount, buffers }) => ({ field, nullCount, buffers }))
-      for (const { time, text, value } of rowsOf({ rows: batch.length, columns })) {
+      for (const { time, text, value } of rowsOf({ rows: batch.length, columns: batch.columns() })) {
         this.#push(typeof time === 'bigint' ? nsToSeconds(time) : Number.NaN, this.#type === 'string' ? text : value)
       }
     }

@@ -1,7 +1,14 @@
-import { type Batch, MeasurementBatch, nativeIdText, nsToSeconds, type Row, TIME_UNKNOWN } from '../../batch/index.js'
+import {
+  type Batch,
+  MeasurementBatch,
+  nativeIdText,
+  nsToSeconds,
+  type Row,
+  rowsOf,
+  TIME_UNKNOWN,
+} from '../../batch/index.js'
 import type { LossRecord } from '../../session/ledger.js'
 import type { Source } from '../../session/source.js'
-import { rowsOf } from '../../store/rows.js'
 import { isNodeName } from '../uri.js'
 import { secondsOf } from './seconds.js'
 import { type Table, type TableField, TableNode, type TableNodeConfig, type TableSamples } from './table-node.js'
@@ -90,8 +97,7 @@ export class SourceNode extends TableNode {
   #take(batch: Batch): void {
     if (batch instanceof MeasurementBatch) this.#takeMeasurements(batch)
     else {
-      const columns = batch.columns().map(({ field, nullCount, buffers }) => ({ field, nullCount, buffers }))
-      for (const row of rowsOf({ rows: batch.length, columns })) this.#takeRow(batch.table, row)
+      for (const row of rowsOf({ rows: batch.length, columns: batch.columns() })) this.#takeRow(batch.table, row)
     }
     this.#trim(batch.length)
   }
