@@ -1,4 +1,7 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
 import {
@@ -199,10 +202,9 @@ test('publishes with one key are stored once, also at the same time', async (t) 
 })
 
 test('secrets are not in the files', async (t) => {
-  const world = await World.open(t)
-  const { readdir, readFile } = await import('node:fs/promises')
+  const folder = await mkdtemp(join(tmpdir(), 'stream-sea-'))
+  const world = await World.open(t, { data: folder })
   await world.server.addClient('main', 'chosen', { secret: 'correct horse battery staple' })
-  const folder = world.server.options.data
   for (const file of await readdir(folder)) {
     const bytes = await readFile(`${folder}/${file}`).catch(() => Buffer.alloc(0))
     t.false(bytes.includes('correct horse'))
@@ -210,4 +212,5 @@ test('secrets are not in the files', async (t) => {
   }
   const chosen = { ...world.remote, clientId: 'chosen', clientSecret: 'correct horse battery staple' }
   t.is(await describeStream({ ...chosen, stream: 's' }), null)
+  t.teardown(() => rm(folder, { recursive: true }))
 })

@@ -1,19 +1,20 @@
 import { streamSeaError } from './error-codes.js'
-import { idempotencyKey } from './level-log.js'
-import type { Entry, Log, Write } from './log.js'
-import type { Published, Stream, Waiter } from './stream.js'
+import type { Append, Appended, EventLog, Published, Write } from './event-log.js'
+import type { Stream, Waiter } from './stream.js'
 
 interface Change {
   readonly writes: readonly Write[]
   done(error?: Error): void
 }
 
+const NOWHERE: Published = { first: 0, count: 0, duplicate: false }
+
 /**
  * Makes publishes durable together. While one commit is under way the next one gathers: under load many publishes share
  * a flush, without load one waits for nobody.
  */
 export class Committer {
-  readonly #log: Log
+  readonly #log: EventLog
   readonly #now: () => number
   readonly #dirty = new Set<Stream>()
   #changes: Change[] = []
@@ -21,7 +22,7 @@ export class Committer {
   #idle: (() => void)[] = []
 
   /** @param now ms since 1970-01-01 UTC */
-  constructor(log: Log, now: () => number) {
+  constructor(log: EventLog, now: () => number) {
     this.#log = log
     this.#now = now
   }
@@ -53,14 +54,13 @@ export class Committer {
     // Reserved before the log is asked: a second publish with the key waits for what becomes of this one.
     stream.pendingKeys.set(key, [])
     const refuse = (error: Error): void => {
-      for (const late of stream.pendingKeys.get(key) ?? []) late.done(error, { first: 0, count: 0, duplicate: false })
+      for (const late of stream.pendingKeys.get(key) ?? []) late.done(error, NOWHERE)
       stream.pendingKeys.delete(key)
     }
     try {
-      const known = await this.#log.get(idempotencyKey(stream.number, key))
+      const known = await this.#log.findKey(stream.number, key)
       if (known !== undefined) {
-        const [first, count] = JSON.parse(known) as [number, number]
-        const published = { first, count, duplicate: true }
+        const published = { ...known, duplicate: true }
         for (const waiter of [{ done }, ...(stream.pendingKeys.get(key) ?? [])]) waiter.done(undefined, published)
         stream.pendingKeys.delete(key)
         return undefined
@@ -116,61 +116,47 @@ export class Committer {
   }
 
   async #commit(): Promise<void> {
-    const streams = [...this.#dirty].map((stream) => ({
-      stream,
-      entry: this.#gathered(stream),
-      waiters: stream.waiting,
-    }))
-    for (const { stream } of streams) stream.waiting = []
+    const streams = [...this.#dirty]
+    const waiting = streams.map((stream) => stream.waiting)
+    const appends = streams.map((stream): Append => {
+      const append = { stream: stream.number, publishes: stream.waiting, time: this.#now() }
+      stream.waiting = []
+      return { ...append, packed: stream.gathering.pack(0) }
+    })
     const changes = this.#changes
     this.#dirty.clear()
     this.#changes = []
-    const writes = changes.flatMap((change) => change.writes)
-    for (const { stream, entry } of streams) {
-      const { start, bytes } = stream
-      const state = {
-        start,
-        next: entry.first + entry.count,
-        bytes: entry.count > 0 ? bytes + entry.packed.length : bytes,
-        time: entry.time,
-      }
-      if (entry.count > 0) writes.push({ type: 'entry', stream: stream.number, entry })
-      writes.push({ type: 'put', key: `p!${stream.number}`, value: JSON.stringify(state) })
-    }
     let failure: Error | undefined
+    let appended: Appended[] = []
     try {
-      if (writes.length > 0) await this.#log.commit(writes)
+      appended = await this.#log.commit(
+        changes.flatMap(({ writes }) => writes),
+        appends,
+      )
     } catch (error) {
       failure = error as Error
     }
     for (const change of changes) change.done(failure)
-    for (const { stream, entry, waiters } of streams) {
-      settle(stream, entry.first, waiters, failure)
-      if (failure === undefined && entry.count > 0) stream.append(entry)
+    for (const [index, stream] of streams.entries()) {
+      const { published, entries } = appended[index] ?? { published: [], entries: [] }
+      settle(stream, waiting[index] ?? [], published, failure)
+      for (const entry of entries) stream.append(entry)
     }
-  }
-
-  #gathered(stream: Stream): Entry {
-    const count = stream.gathering.length
-    const keys: [string, number, number][] = []
-    let first = stream.next
-    for (const waiter of stream.waiting) {
-      if (waiter.key !== undefined) keys.push([waiter.key, first, waiter.count])
-      first += waiter.count
-    }
-    const time = Math.max(stream.time, this.#now())
-    return { first: stream.next, count, time, keys, packed: stream.gathering.pack(0) }
   }
 }
 
-function settle(stream: Stream, first: number, waiters: readonly Waiter[], failure: Error | undefined): void {
-  let offset = first
-  for (const waiter of waiters) {
-    const published: Published = { first: offset, count: waiter.count, duplicate: false }
-    offset += waiter.count
-    waiter.done(failure, published)
+function settle(
+  stream: Stream,
+  waiters: readonly Waiter[],
+  published: readonly (Published | Error)[],
+  failure: Error | undefined,
+): void {
+  for (const [index, waiter] of waiters.entries()) {
+    const outcome = failure ?? published[index] ?? streamSeaError('ERR_STREAMSEA_LOG_FAILED', 'the log gave no answer')
+    const [error, place] = outcome instanceof Error ? [outcome, NOWHERE] : [undefined, outcome]
+    waiter.done(error, place)
     if (waiter.key === undefined) continue
-    for (const late of stream.pendingKeys.get(waiter.key) ?? []) late.done(failure, { ...published, duplicate: true })
+    for (const late of stream.pendingKeys.get(waiter.key) ?? []) late.done(error, { ...place, duplicate: true })
     stream.pendingKeys.delete(waiter.key)
   }
 }

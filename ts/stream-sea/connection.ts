@@ -3,14 +3,16 @@ import type { WebSocket } from 'ws'
 import type { Timer } from '../session/clock.js'
 import { type Extras, writeFrames } from './codec.js'
 import type { Client } from './directory.js'
+import { type Entry, packedText } from './entry.js'
 import { type Filter, passes } from './filter.js'
-import type { Group, Member } from './group.js'
+import type { SubscribeOptions } from './groups.js'
 import { verifyJwt } from './jwt.js'
-import { type Entry, packedText } from './log.js'
 import { isName, isUuid } from './names.js'
 import type { Right } from './requests.js'
+import type { Member, Seat } from './seat.js'
 import type { StreamSeaServer } from './server.js'
 import { textFrame } from './server-frame.js'
+import type { Stream } from './stream.js'
 
 /** Bytes that wait in a socket before its subscriptions are left for later. */
 const HIGH_WATER = 1 << 20
@@ -31,14 +33,15 @@ interface Request {
 /** A subscription of a connection. */
 class Subscription implements Member {
   readonly id: number
-  readonly group: Group
+  readonly confirms = false
+  readonly group: Seat
   credit: number
   readonly #connection: Connection
   readonly #head: Buffer
   readonly #extras: boolean
   readonly #filter: Filter | undefined
 
-  constructor(connection: Connection, id: number, group: Group, extras: boolean, credit: number, filter?: Filter) {
+  constructor(connection: Connection, id: number, group: Seat, extras: boolean, credit: number, filter?: Filter) {
     this.id = id
     this.group = group
     this.credit = credit
@@ -61,7 +64,7 @@ class Subscription implements Member {
     }
     for (let index = from; index < to; index++) {
       if (!passes(this.#filter, JSON.parse(packedText(entry.packed, index)), this.group.stream.name)) {
-        if (this.group.options.acknowledge) this.group.acknowledge(this, [entry.first + index])
+        if (this.group.options.acknowledge) void this.group.acknowledge(this, [entry.first + index])
         continue
       }
       const one = { ...extras, offset: entry.first + index }
@@ -309,16 +312,20 @@ export class Connection {
 
   #publish(request: Request, data: Buffer): Promise<void> | undefined {
     const { id, streamName, key } = request
-    const refuse = (message: string, errors?: readonly string[]): undefined => {
-      this.#replySoon({ id, action: 'publish', success: false, error: errors ? { message, errors } : { message } })
-    }
+    const refuse = this.#refusal(id)
     if (!this.#may('publish') || this.#viaToken) return refuse('the client may not publish')
     if (!isName(streamName)) return refuse('streamName must be a stream name')
     if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > 200)) {
       return refuse('key must be a string of 1 to 200 characters')
     }
-    const stream = this.#server.publishable((this.#client as Client).jail, streamName)
-    if (stream === undefined) return refuse(`Schema [${streamName}] not found`)
+    const found = this.#server.publishable((this.#client as Client).jail, streamName)
+    if (found === undefined) return refuse(`Schema [${streamName}] not found`)
+    if (found instanceof Promise) return found.then((stream) => this.#publishTo(stream, request, data))
+    return this.#publishTo(found, request, data)
+  }
+
+  #publishTo(stream: Stream, { id, key }: Request, data: Buffer): Promise<void> | undefined {
+    const refuse = this.#refusal(id)
     const told = this.#server.publish(stream, data, key as string | undefined, (error, published) => {
       if (error !== undefined) return refuse(error.message)
       const { first: offset, count, duplicate } = published
@@ -339,6 +346,12 @@ export class Connection {
     return undefined
   }
 
+  #refusal(id: number): (message: string, errors?: readonly string[]) => undefined {
+    return (message, errors) => {
+      this.#replySoon({ id, action: 'publish', success: false, error: errors ? { message, errors } : { message } })
+    }
+  }
+
   #control({ id, action, payload }: Request): Promise<void> | undefined {
     const { subscription: of, offsets, upTo, credit } = (payload ?? {}) as Record<string, unknown>
     const subscription = this.#subscriptions.get(of as number)
@@ -356,15 +369,25 @@ export class Connection {
         return refuse('payload.credit must be a positive integer')
       subscription.credit += credit as number
       this.#reply({ id, action, success: true })
-      group.pump()
+      group.granted(subscription, credit as number)
       return undefined
     }
-    let count: number
+    let count: number | Promise<number>
     if (list !== undefined)
       count = action === 'ack' ? group.acknowledge(subscription, list) : group.reject(subscription, list)
     else if (action === 'ack' && Number.isSafeInteger(upTo)) count = group.acknowledgeTo(subscription, upTo as number)
     else return refuse('payload.offsets must be a list of offsets')
-    return this.#server.groupsKept().then(() => this.#reply({ id, action, success: true, payload: { count } }))
+    return this.#settled(count).then(
+      (count) => this.#reply({ id, action, success: true, payload: { count } }),
+      (error: Error) => refuse(error.message),
+    )
+  }
+
+  /** What was acknowledged, when it is durable that it was. */
+  async #settled(count: number | Promise<number>): Promise<number> {
+    const settled = await count
+    await this.#server.groupsKept()
+    return settled
   }
 
   #may(right: Right): boolean {
@@ -394,17 +417,6 @@ export class Connection {
         this.#stream.write(replies.length === 1 ? (replies[0] as Buffer) : Buffer.concat(replies))
     })
   }
-}
-
-/** What a subscriber asks for beyond the closed system. */
-export interface SubscribeOptions {
-  readonly offsets: boolean
-  readonly acknowledge: boolean
-  readonly credit: number
-  /** Where a new group begins: an offset, a time in ms, the first message that is kept, or the next that comes. */
-  readonly from: { readonly offset: number } | { readonly time: number } | 'start' | undefined
-  readonly acknowledgeWithin: number | undefined
-  readonly maxDeliveries: number | undefined
 }
 
 function subscribeOptions(request: Request): SubscribeOptions | string {

@@ -1,7 +1,7 @@
 import { createHash, createHmac, type KeyObject, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import type { EventLog, Write } from './event-log.js'
 import { readJwtPublicKey } from './jwt.js'
-import type { Log, Write } from './log.js'
 import type { Right } from './requests.js'
 
 /** What a client may do, in the order that the documentation has it. */
@@ -57,6 +57,7 @@ export class Directory {
   readonly #known = new Map<string, string>()
   readonly #digestKey = randomBytes(32)
   #hashing: Promise<unknown> = Promise.resolve()
+  readonly #tag = randomBytes(4).toString('hex')
   #auditCount = 0
 
   private constructor(persist: Persist) {
@@ -64,11 +65,25 @@ export class Directory {
   }
 
   /** Reads the directory of a log; changes go through `persist`. */
-  static async open(log: Log, persist: Persist): Promise<Directory> {
+  static async open(log: EventLog, persist: Persist): Promise<Directory> {
     const directory = new Directory(persist)
     for (const [key, value] of await log.list('j!')) directory.#jails.set(key.slice(2), JSON.parse(value).name)
     for (const [key, value] of await log.list('c!')) directory.#keep(key.slice(2), JSON.parse(value))
     return directory
+  }
+
+  /** A document of a jail or client was changed, perhaps by another server. */
+  changed(key: string, value: string | undefined): void {
+    const id = key.slice(2)
+    if (key.startsWith('j!')) {
+      if (value === undefined) this.#jails.delete(id)
+      else this.#jails.set(id, JSON.parse(value).name)
+      return
+    }
+    // What this server has written itself comes back too, and changes nothing.
+    if (value !== undefined && JSON.stringify(this.#records.get(id)) === value) return
+    this.#forget(id)
+    if (value !== undefined) this.#keep(id, JSON.parse(value))
   }
 
   /** Whether nobody can use the server yet. */
@@ -154,7 +169,8 @@ export class Directory {
   /** Enters a line of the audit log. */
   async audit(line: AuditLine): Promise<void> {
     const order = String(this.#auditCount++ % 1e6).padStart(6, '0')
-    const key = `a!${line.jail}!${String(line.time).padStart(15, '0')}!${order}`
+    // Several servers may write one at a time.
+    const key = `a!${line.jail}!${String(line.time).padStart(15, '0')}!${order}!${this.#tag}`
     await this.#persist([{ type: 'put', key, value: JSON.stringify(line) }])
   }
 

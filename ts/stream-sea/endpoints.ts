@@ -9,6 +9,7 @@ import { PAGE, PAGE_HEADERS } from './page.js'
 import type { Right } from './requests.js'
 import { compareVersions, type SchemaDefinition } from './schema.js'
 import type { StreamSeaServer } from './server.js'
+import type { Stream } from './stream.js'
 
 const PREFIX = '/api/v1/'
 const SYNC_INFLATE = 16_384
@@ -84,7 +85,7 @@ export class Endpoints {
       return false
     try {
       const plain = encoded === undefined ? body : inflateNow(encoded, body, this.#server.options.maxBodyBytes)
-      this.#publish(client, name, plain, response)
+      this.#publish(client, name, plain, response)?.catch((error: unknown) => this.#refuse(response, error))
     } catch (error) {
       this.#refuse(response, error)
     }
@@ -117,6 +118,11 @@ export class Endpoints {
   ): Promise<void> | undefined {
     const stream = this.#server.publishable(client.jail, name)
     if (stream === undefined) throw new Refusal(404, `Schema [${name}] not found`)
+    if (stream instanceof Promise) return stream.then((made) => this.#publishTo(made, body, response, key))
+    return this.#publishTo(stream, body, response, key)
+  }
+
+  #publishTo(stream: Stream, body: Buffer, response: ServerResponse, key?: string): Promise<void> | undefined {
     const told = this.#server.publish(stream, body, key, (error) => {
       if (error === undefined) reply(response, 200, SUCCESS)
       else this.#refuse(response, error)

@@ -19,11 +19,12 @@ export const streamSeaError = defineErrors('stream-sea', {
   ERR_STREAMSEA_JSON_INVALID: ['malformed', 'A text is not JSON.'],
   ERR_STREAMSEA_JWT_INVALID: ['usage', 'A token is not one that the server could accept; the text says why.'],
   ERR_STREAMSEA_LOG_BUSY: ['storage', 'Another process has the log open. A data directory belongs to one server.'],
+  ERR_STREAMSEA_LOG_CONFLICT: ['storage', 'Another server changed the same thing at the same time. Try it again.'],
   ERR_STREAMSEA_LOG_ENTRY: ['storage', 'An entry of the log cannot be read: its bytes are not what was written.'],
   ERR_STREAMSEA_LOG_FAILED: ['storage', 'The log did not take or give an entry; `cause` says why.'],
   ERR_STREAMSEA_MESSAGE_LENGTH: [
     'limit',
-    'A message is longer than `maxMessageBytes`. Raise it if the server is trusted.',
+    'A message is longer than `maxMessageBytes`, or than the log takes. Raise it if the server is trusted.',
   ],
   ERR_STREAMSEA_MESSAGE_MALFORMED: ['malformed', 'A message of the server cannot be read; the next one can.'],
   ERR_STREAMSEA_NAME_INVALID: [

@@ -1,7 +1,7 @@
 import type { Clock } from '../session/clock.js'
 import type { Committer } from './committer.js'
+import type { EventLog, Write } from './event-log.js'
 import type { Group } from './group.js'
-import type { Log, Write } from './log.js'
 import type { Stream } from './stream.js'
 
 /** How far a group is. */
@@ -21,14 +21,14 @@ const KEEP_AFTER = 100
 
 /** The places of groups with names, in the log. */
 export class GroupOffsets {
-  readonly #log: Log
+  readonly #log: EventLog
   readonly #committer: Committer
   readonly #clock: Clock
   readonly #report: (error: unknown) => void
   readonly #moved = new Map<string, Write>()
   #flush: Promise<void> | undefined
 
-  constructor(log: Log, committer: Committer, clock: Clock, report: (error: unknown) => void) {
+  constructor(log: EventLog, committer: Committer, clock: Clock, report: (error: unknown) => void) {
     this.#log = log
     this.#committer = committer
     this.#clock = clock

@@ -1,31 +1,7 @@
 import type { Clock, Timer } from '../session/clock.js'
-import type { Extras } from './codec.js'
-import { type Entry, packedText } from './log.js'
+import { type Entry, packedText } from './entry.js'
+import type { GroupOptions, Member, Seat } from './seat.js'
 import type { Stream } from './stream.js'
-
-/** A subscription as its group sees it. */
-export interface Member {
-  /** Whether it takes messages now: its socket is not full and its credit not used up. */
-  readonly ready: boolean
-  /** How many messages it may be given; infinite where it asked for no credit. */
-  readonly credit: number
-  /** Sends messages `from` to `to` of an entry; gives the indices of those that its filter lets through. */
-  deliver(entry: Entry, from: number, to: number, extras: Extras): void
-}
-
-/** How a group keeps its place. */
-export interface GroupOptions {
-  /** Its name; groups without one are forgotten with their last member. */
-  readonly name?: string
-  /** Whether messages stay outstanding until they are acknowledged. */
-  readonly acknowledge: boolean
-  /** ms until a message that was not acknowledged is given out again. */
-  readonly acknowledgeWithin: number
-  /** Times that a message is given out before it goes to the dead-letter stream. */
-  readonly maxDeliveries: number
-  /** Messages given out and not acknowledged, at most. */
-  readonly maxOutstanding: number
-}
 
 interface Outstanding {
   readonly offset: number
@@ -50,7 +26,7 @@ export interface GroupHost {
 const SLICE = 256 << 10
 
 /** Those who share the messages of a stream: each goes to one of them. A member that is slow is read for later. */
-export class Group {
+export class Group implements Seat {
   readonly stream: Stream
   readonly client: string
   readonly key: string
@@ -100,7 +76,6 @@ export class Group {
     this.pump()
   }
 
-  /** Takes a member out; what it had not acknowledged goes to others. */
   leave(member: Member): void {
     const index = this.#members.indexOf(member)
     if (index < 0) return
@@ -111,16 +86,10 @@ export class Group {
     this.pump()
   }
 
-  /** Moves the place of the group, as if nothing had been given out from there on. */
-  seek(offset: number): void {
-    this.#outstanding.clear()
-    this.#again.clear()
-    this.position = offset
-    this.#commit(offset)
+  granted(): void {
     this.pump()
   }
 
-  /** A member is done with messages; gives how many of them were outstanding. */
   acknowledge(member: Member, offsets: Iterable<number>): number {
     let count = 0
     for (const offset of offsets) {
@@ -133,7 +102,6 @@ export class Group {
     return count
   }
 
-  /** A member is done with everything up to an offset that it was given. */
   acknowledgeTo(member: Member, offset: number): number {
     const offsets: number[] = []
     for (const entry of this.#outstanding.values()) {
@@ -142,7 +110,6 @@ export class Group {
     return this.acknowledge(member, offsets)
   }
 
-  /** A member gives messages back, to be given out again at once. */
   reject(member: Member, offsets: Iterable<number>): number {
     let count = 0
     for (const offset of offsets) {
@@ -156,7 +123,6 @@ export class Group {
     return count
   }
 
-  /** Gives out what there is to those who take it. */
   pump(): void {
     if (this.#members.length === 0) return
     if (this.position < this.stream.start) this.position = this.stream.start
@@ -173,7 +139,7 @@ export class Group {
       this.#advance()
       return true
     }
-    if (deliveries >= this.options.maxDeliveries) {
+    if (this.options.acknowledge && deliveries >= this.options.maxDeliveries) {
       this.#again.delete(offset)
       this.#host.deadLetter(this, packedText(entry.packed, offset - entry.first))
       this.#advance()
@@ -210,16 +176,19 @@ export class Group {
   }
 
   #give(member: Member, entry: Entry, from: number, to: number, redelivered: number): void {
-    if (this.options.acknowledge) {
-      const deadline = this.#host.clock.elapsed() + this.options.acknowledgeWithin
+    const { acknowledge, acknowledgeWithin } = this.options
+    if (acknowledge || member.confirms) {
+      const deadline = acknowledge ? this.#host.clock.elapsed() + acknowledgeWithin : Number.POSITIVE_INFINITY
       for (let index = from; index < to; index++) {
         const offset = entry.first + index
         this.#outstanding.set(offset, { offset, member, deadline, deliveries: redelivered + 1 })
       }
-      this.#watch()
+      if (acknowledge) this.#watch()
     }
     member.deliver(entry, from, to, { offset: entry.first + from, time: entry.time, redelivered })
-    if (!this.options.acknowledge) this.#commit(this.position)
+    if (acknowledge) return
+    if (this.#outstanding.size === 0 && this.#again.size === 0) this.#commit(this.position)
+    else this.#advance()
   }
 
   /** The member whose turn it is, of those that are ready. */

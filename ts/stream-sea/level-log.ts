@@ -1,18 +1,24 @@
 import { mkdir } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
+import { type Entry, entryBytes, readEntry } from './entry.js'
 import { streamSeaError } from './error-codes.js'
-import type { Entry, Log, Write } from './log.js'
+import type { Append, Appended, EventLog, Published, StreamState, Write } from './event-log.js'
 
 const ENTRY = 0x65
 const DOCUMENT = 0x64
-/** Bytes before the packed messages: count, time, length of the keys. */
-const HEAD = 16
 
 type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
 
-/** A log in a directory of its own, by LevelDB: a commit is one append to its journal and one fdatasync. */
-export class LevelLog implements Log {
+const NEW: StreamState = { start: 0, next: 0, bytes: 0, time: 0 }
+
+/**
+ * A log in a directory of its own, by LevelDB. An acknowledgement means that the messages were appended to its journal
+ * and `fdatasync` has returned: they survive a loss of power. A commit is all or nothing.
+ */
+export class LevelLog implements EventLog {
   readonly #database: ClassicLevel<Buffer, Buffer>
+  readonly #states = new Map<number, StreamState>()
+  #lastNumber = 0
 
   private constructor(database: ClassicLevel<Buffer, Buffer>) {
     this.#database = database
@@ -37,18 +43,31 @@ export class LevelLog implements Log {
       }
       throw streamSeaError('ERR_STREAMSEA_LOG_FAILED', `${directory} does not open: ${inner ?? cause}`, { cause })
     }
-    return new LevelLog(database)
+    const log = new LevelLog(database)
+    for (const [, value] of await log.list('s!')) log.#lastNumber = Math.max(log.#lastNumber, JSON.parse(value).number)
+    return log
   }
 
-  async commit(writes: readonly Write[]): Promise<void> {
+  /** Nobody else writes to it. */
+  watch(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async commit(writes: readonly Write[], appends: readonly Append[]): Promise<Appended[]> {
     const operations: Operation[] = []
-    for (const write of writes) {
-      if (write.type === 'put')
-        operations.push({ type: 'put', key: documentKey(write.key), value: Buffer.from(write.value) })
-      else if (write.type === 'delete') operations.push({ type: 'del', key: documentKey(write.key) })
-      else pushEntry(operations, write.stream, write.entry)
+    for (const { type, key, ...rest } of writes) {
+      if (type === 'delete') operations.push({ type: 'del', key: documentKey(key) })
+      else operations.push({ type, key: documentKey(key), value: Buffer.from((rest as { value: string }).value) })
     }
-    await this.#attempt(() => this.#database.batch(operations, { sync: true }))
+    const gathered = appends.map((append) => this.#gather(append, operations))
+    if (operations.length > 0) await this.#attempt(() => this.#database.batch(operations, { sync: true }))
+    return gathered.map(({ stream, entry, published }) => {
+      if (entry.count === 0) return { entries: [], published }
+      const { start, bytes } = this.#stateOf(stream)
+      const [next, all] = [entry.first + entry.count, bytes + entry.packed.length]
+      this.#states.set(stream, { start, next, bytes: all, time: entry.time })
+      return { entries: [entry], published }
+    })
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -67,6 +86,29 @@ export class LevelLog implements Log {
     })
   }
 
+  async createStream(key: string): Promise<number> {
+    const number = ++this.#lastNumber
+    await this.commit([{ type: 'put', key, value: JSON.stringify({ number }) }], [])
+    return number
+  }
+
+  async open(stream: number): Promise<StreamState> {
+    const kept = await this.get(stateKey(stream))
+    if (kept !== undefined) this.#states.set(stream, JSON.parse(kept))
+    return this.#stateOf(stream)
+  }
+
+  state(stream: number): Promise<StreamState> {
+    return Promise.resolve(this.#stateOf(stream))
+  }
+
+  async findKey(stream: number, key: string): Promise<{ first: number; count: number } | undefined> {
+    const known = await this.get(idempotencyKey(stream, key))
+    if (known === undefined) return undefined
+    const [first, count] = JSON.parse(known) as [number, number]
+    return { first, count }
+  }
+
   read(stream: number, offset: number, bytes: number): Promise<Entry[]> {
     return this.#attempt(async () => {
       const entries: Entry[] = []
@@ -78,7 +120,7 @@ export class LevelLog implements Log {
         reverse: true,
         limit: 1,
       })) {
-        const entry = readEntry(key, value)
+        const entry = readEntry(offsetOf(key), value)
         if (entry.first + entry.count > offset) from = key
       }
       let room = bytes
@@ -87,7 +129,7 @@ export class LevelLog implements Log {
         lt: entryKey(stream + 1, 0),
         highWaterMarkBytes: bytes,
       })) {
-        entries.push(readEntry(key, value))
+        entries.push(readEntry(offsetOf(key), value))
         room -= value.length
         if (room <= 0) break
       }
@@ -95,16 +137,18 @@ export class LevelLog implements Log {
     })
   }
 
-  trim(stream: number, offset: number): Promise<number> {
+  trim(stream: number, offset: number): Promise<void> {
     return this.#attempt(async () => {
       const operations: Operation[] = []
-      let freed = 0
+      let [start, freed] = [0, 0]
       for await (const [key, value] of this.#database.iterator({
         gte: entryKey(stream, 0),
         lt: entryKey(stream, offset),
       })) {
-        const entry = readEntry(key, value)
-        if (entry.first + entry.count > offset) break
+        const entry = readEntry(offsetOf(key), value)
+        const end = entry.first + entry.count
+        if (end > offset) break
+        start = end
         freed += entry.packed.length
         operations.push({ type: 'del', key })
         for (const [name] of entry.keys)
@@ -112,7 +156,8 @@ export class LevelLog implements Log {
         if (operations.length >= 1000) await this.#database.batch(operations.splice(0))
       }
       await this.#database.batch(operations, { sync: true })
-      return freed
+      const { next, bytes, time, ...old } = this.#stateOf(stream)
+      this.#states.set(stream, { start: Math.max(start, old.start), next, bytes: bytes - freed, time })
     })
   }
 
@@ -121,11 +166,45 @@ export class LevelLog implements Log {
       const keys = documentKey(idempotencyKey(stream, ''))
       await this.#database.clear({ gte: keys, lt: after(keys) })
       await this.#database.clear({ gte: entryKey(stream, 0), lt: entryKey(stream + 1, 0) })
+      await this.#database.del(documentKey(stateKey(stream)))
     })
+    this.#states.delete(stream)
   }
 
   close(): Promise<void> {
     return this.#attempt(() => this.#database.close())
+  }
+
+  #stateOf(stream: number): StreamState {
+    return this.#states.get(stream) ?? NEW
+  }
+
+  #gather(
+    { stream, publishes, packed, time }: Append,
+    operations: Operation[],
+  ): { stream: number; entry: Entry; published: Published[] } {
+    const state = this.#stateOf(stream)
+    let first = state.next
+    const published = publishes.map(({ count }): Published => {
+      first += count
+      return { first: first - count, count, duplicate: false }
+    })
+    const keys = publishes.flatMap(({ key, count }, index): [string, number, number][] =>
+      key === undefined ? [] : [[key, (published[index] as Published).first, count]],
+    )
+    const count = first - state.next
+    const entry = { first: state.next, count, time: Math.max(state.time, time), keys, packed }
+    if (count > 0) {
+      operations.push({ type: 'put', key: entryKey(stream, entry.first), value: entryBytes(entry) })
+      for (const [key, ...place] of keys) {
+        const value = Buffer.from(JSON.stringify(place))
+        operations.push({ type: 'put', key: documentKey(idempotencyKey(stream, key)), value })
+      }
+    }
+    const bytes = state.bytes + (count > 0 ? packed.length : 0)
+    const kept = JSON.stringify({ start: state.start, next: first, bytes, time: entry.time })
+    operations.push({ type: 'put', key: documentKey(stateKey(stream)), value: Buffer.from(kept) })
+    return { stream, entry, published }
   }
 
   async #attempt<T>(work: () => Promise<T>): Promise<T> {
@@ -138,32 +217,13 @@ export class LevelLog implements Log {
 }
 
 /** The document that says which publish had an idempotency key. */
-export function idempotencyKey(stream: number, key: string): string {
+function idempotencyKey(stream: number, key: string): string {
   return `i!${stream}!${key}`
 }
 
-function pushEntry(operations: Operation[], stream: number, entry: Entry): void {
-  const keys = Buffer.from(JSON.stringify(entry.keys))
-  const head = Buffer.allocUnsafe(HEAD)
-  head.writeUInt32LE(entry.count, 0)
-  head.writeDoubleLE(entry.time, 4)
-  head.writeUInt32LE(keys.length, 12)
-  operations.push({ type: 'put', key: entryKey(stream, entry.first), value: Buffer.concat([head, keys, entry.packed]) })
-  for (const [key, first, count] of entry.keys) {
-    const value = Buffer.from(JSON.stringify([first, count]))
-    operations.push({ type: 'put', key: documentKey(idempotencyKey(stream, key)), value })
-  }
-}
-
-function readEntry(key: Buffer, value: Buffer): Entry {
-  const packed = HEAD + value.readUInt32LE(12)
-  return {
-    first: Number(key.readBigUInt64BE(5)),
-    count: value.readUInt32LE(0),
-    time: value.readDoubleLE(4),
-    keys: packed > HEAD + 2 ? JSON.parse(value.toString('utf8', HEAD, packed)) : [],
-    packed: value.subarray(packed),
-  }
+/** The document that says where a stream is. */
+function stateKey(stream: number): string {
+  return `p!${stream}`
 }
 
 function entryKey(stream: number, offset: number): Buffer {
@@ -172,6 +232,10 @@ function entryKey(stream: number, offset: number): Buffer {
   key.writeUInt32BE(stream, 1)
   key.writeBigUInt64BE(BigInt(offset), 5)
   return key
+}
+
+function offsetOf(key: Buffer): number {
+  return Number(key.readBigUInt64BE(5))
 }
 
 function documentKey(key: string): Buffer {

@@ -1,4 +1,4 @@
-import type { Log } from './log.js'
+import type { EventLog } from './event-log.js'
 import type { Stream } from './stream.js'
 
 /** How long messages are kept; whatever is left out does not bound. */
@@ -10,10 +10,15 @@ export interface Retention {
 }
 
 /** Deletes whole entries of a stream that are too old or too many; gives whether there were any. */
-export async function trim(stream: Stream, log: Log, { maxBytes, maxAge }: Retention, now: number): Promise<boolean> {
+export async function trim(
+  stream: Stream,
+  log: EventLog,
+  { maxBytes, maxAge }: Retention,
+  now: number,
+): Promise<boolean> {
   if (maxBytes === undefined && maxAge === undefined) return false
   const oldest = maxAge === undefined ? 0 : now - maxAge
-  let start = stream.start
+  let { start } = stream
   let over = maxBytes === undefined ? Number.NEGATIVE_INFINITY : stream.bytes - maxBytes
   for (;;) {
     const [entry] = start < stream.next ? await stream.read(start, 1) : []
@@ -23,6 +28,6 @@ export async function trim(stream: Stream, log: Log, { maxBytes, maxAge }: Reten
   }
   if (start === stream.start) return false
   stream.start = start
-  stream.bytes -= await log.trim(stream.number, start)
+  await log.trim(stream.number, start)
   return true
 }

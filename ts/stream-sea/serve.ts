@@ -13,6 +13,7 @@ export const serveOptions = {
   host: { value: 'HOST', line: 'the address; 127.0.0.1 unless told' },
   port: { value: 'PORT', line: 'the port; 3104 unless told, 0 for a free one' },
   data: { value: 'DIR', line: 'the log; without it, a synthetic stream that is gone with the server' },
+  log: { value: 'nats://HOST:PORT[/PREFIX]', line: 'instead, a log on NATS JetStream that several servers share' },
   jail: { value: 'NAME', line: 'the jail of --client; main unless told' },
   client: { value: 'ID', line: 'makes this client if it is not there, with the secret of --secret-file' },
   'secret-file': { value: 'FILE', line: 'its secret; MEASURAND_SECRET unless told' },
@@ -50,10 +51,15 @@ export async function serve(
     if (Number.isFinite(value) && value >= least) return value
     throw streamSeaError('ERR_STREAMSEA_OPTION_INVALID', `--${name} takes a number from ${least}, not ${text(name)}`)
   }
-  const asked = text('data')
-  const data = asked ?? (await mkdtemp(join(tmpdir(), 'measurand-')))
+  const [asked, log] = [text('data'), text('log')]
+  if (asked !== undefined && log !== undefined) {
+    throw streamSeaError('ERR_STREAMSEA_OPTION_INVALID', '--data and --log are two places for one log')
+  }
+  const isTemporary = asked === undefined && log === undefined
+  const data = isTemporary ? await mkdtemp(join(tmpdir(), 'measurand-')) : asked
+  const place = log === undefined ? { data: data as string } : { log }
   const jail = text('jail') ?? 'main'
-  const server = await StreamSeaServer.open(await serverOptions(options, data, number))
+  const server = await StreamSeaServer.open({ ...place, ...(await serverOptions(options, number)) })
   if (session.onStatus !== undefined) server.status.on(session.onStatus)
   const client = text('client')
   if (client !== undefined && server.directory.client(client) === undefined) {
@@ -71,10 +77,10 @@ export async function serve(
   const drain = async (): Promise<void> => {
     synthetic?.stop()
     await server.close()
-    if (asked === undefined) await rm(data, { recursive: true, force: true })
+    if (isTemporary) await rm(data as string, { recursive: true, force: true })
     resolveClosed(undefined)
   }
-  if (asked === undefined || options.has('frames') || options.has('rate') || options.has('signals')) {
+  if (isTemporary || options.has('frames') || options.has('rate') || options.has('signals')) {
     await server.define(jail, { name: SYNTHETIC, version: 1, fields: FIELDS })
     synthetic = new Synthetic(server, server.publishable(jail, SYNTHETIC) as Stream, {
       signals: number('signals', 3, 0),
@@ -92,7 +98,6 @@ export async function serve(
 
 async function serverOptions(
   options: ReadonlyMap<string, string | true>,
-  data: string,
   number: (name: Option, otherwise: number, least: number) => number,
 ): Promise<StreamSeaServerOptions> {
   const retention = {
@@ -100,8 +105,8 @@ async function serverOptions(
     ...(options.has('retain-days') && { maxAge: number('retain-days', 0, 0) * 86_400_000 }),
   }
   const acceptUndefined = options.has('accept-undefined')
-  if (!options.has('tls')) return { data, retention, acceptUndefined }
-  return { data, retention, acceptUndefined, tls: await tlsFiles((name) => options.get(name) as string | undefined) }
+  if (!options.has('tls')) return { retention, acceptUndefined }
+  return { retention, acceptUndefined, tls: await tlsFiles((name) => options.get(name) as string | undefined) }
 }
 
 interface SyntheticOptions {

@@ -5,28 +5,37 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { type Clock, systemClock, type Timer } from '../session/clock.js'
 import { sessionError } from '../session/error-codes.js'
+import type { MeasurandError } from '../session/errors.js'
 import { Stats } from '../session/stats.js'
 import { StatusStream } from '../session/status.js'
 import type { TlsOptions } from '../session/transport.js'
 import { Committer } from './committer.js'
-import { Connection, type SubscribeOptions } from './connection.js'
+import { Connection } from './connection.js'
 import { type Client, Directory, RIGHTS } from './directory.js'
 import { Endpoints } from './endpoints.js'
-import { Group, type GroupHost, type Member } from './group.js'
-import { GroupOffsets, type GroupState } from './group-offsets.js'
+import { packedText } from './entry.js'
+import { streamSeaError } from './error-codes.js'
+import type { EventLog } from './event-log.js'
+import type { Group } from './group.js'
+import type { GroupState } from './group-offsets.js'
+import { Groups, type SubscribeOptions } from './groups.js'
 import { LevelLog } from './level-log.js'
-import { type Log, offsetAtTime, packedText } from './log.js'
 import { checkedName } from './names.js'
+import { NatsLog } from './nats-log.js'
 import { secureOptions } from './remote.js'
 import type { Right } from './requests.js'
 import { type Retention, trim } from './retention.js'
 import { compareVersions, type SchemaDefinition, type SchemaVersion, sameFields } from './schema.js'
-import { Stream, type StreamState, type Waiter } from './stream.js'
+import type { Member, Seat } from './seat.js'
+import type { Stream, Waiter } from './stream.js'
+import { Streams } from './streams.js'
 
 /** How a server behaves; everything has a default. */
 export interface StreamSeaServerOptions {
-  /** The directory of its log. */
-  readonly data: string
+  /** The directory of its log, which belongs to this server alone. */
+  readonly data?: string
+  /** Instead of `data` a log on NATS JetStream, `nats://HOST:PORT[/PREFIX]`, which several servers share. */
+  readonly log?: string
   /** Bytes of a request's body, also after it was inflated; 16 MiB unless told. */
   readonly maxBodyBytes?: number
   /** Bytes of a WebSocket message from a client; 16 MiB unless told. */
@@ -57,30 +66,27 @@ const STREAM_DEAD = '.dead'
  * ```
  */
 export class StreamSeaServer {
-  readonly options: Required<Omit<StreamSeaServerOptions, 'tls' | 'clock' | 'retention'>> & {
+  readonly options: Required<Omit<StreamSeaServerOptions, 'tls' | 'clock' | 'retention' | 'data' | 'log'>> & {
     readonly retention: Retention
   }
   readonly clock: Clock
   readonly stats = new Stats()
   readonly status: StatusStream
-  readonly #log: Log
+  readonly #log: EventLog
   readonly #committer: Committer
-  readonly #offsets: GroupOffsets
-  readonly #streams = new Map<string, Stream>()
+  readonly #groups: Groups
+  readonly #streams: Streams
   readonly #connections = new Set<Connection>()
   readonly #http: HttpServer
   readonly #webSockets: WebSocketServer
-  readonly #host: GroupHost
   #directory!: Directory
-  #nextNumber = 1
   #timers: Timer[] = []
   #closed = false
 
-  private constructor(log: Log, options: StreamSeaServerOptions) {
+  private constructor(log: LevelLog | NatsLog, options: StreamSeaServerOptions) {
     this.clock = options.clock ?? systemClock
     this.status = new StatusStream('stream-sea-server', this.clock)
     this.options = {
-      data: options.data,
       maxBodyBytes: options.maxBodyBytes ?? 16 << 20,
       maxMessageBytes: options.maxMessageBytes ?? 16 << 20,
       maxSubscriptions: options.maxSubscriptions ?? 1000,
@@ -91,13 +97,12 @@ export class StreamSeaServer {
     }
     this.#log = log
     this.#committer = new Committer(log, () => this.now())
-    this.#offsets = new GroupOffsets(log, this.#committer, this.clock, (error) => this.report(error))
-    this.#host = {
+    this.#streams = new Streams(log)
+    this.#groups = new Groups(log, this.#committer, log instanceof NatsLog ? log.peers : undefined, {
       clock: this.clock,
-      commit: (group, offset) => this.#offsets.moved(group, offset),
-      deadLetter: (group, text) => this.#deadLetter(group, text),
+      deadLetter: (group, text) => void this.#deadLetter(group, text).catch((error) => this.report(error)),
       failed: (error) => this.report(error),
-    }
+    })
     this.#webSockets = new WebSocketServer({
       noServer: true,
       maxPayload: this.options.maxMessageBytes,
@@ -126,13 +131,23 @@ export class StreamSeaServer {
     })
   }
 
-  /** Opens the log of a directory, and what is in it. */
+  /** Opens a log, and what is in it. */
   static async open(options: StreamSeaServerOptions): Promise<StreamSeaServer> {
-    const log = await LevelLog.open(options.data)
-    const server = new StreamSeaServer(log, options)
-    server.#directory = await Directory.open(log, (writes) => server.#committer.write(writes))
-    await server.#restore()
-    return server
+    const { data, log: shared } = options
+    if ((data === undefined) === (shared === undefined)) {
+      throw streamSeaError('ERR_STREAMSEA_OPTION_INVALID', 'a server has a log in `data` or a `log` on NATS')
+    }
+    const log = shared === undefined ? await LevelLog.open(data as string) : await NatsLog.open(shared)
+    try {
+      const server = new StreamSeaServer(log, options)
+      server.#directory = await Directory.open(log, (writes) => server.#committer.write(writes))
+      await server.#streams.restore()
+      await log.watch({ document: (key, value) => server.#changed(key, value) })
+      return server
+    } catch (error) {
+      await log.close()
+      throw error
+    }
   }
 
   get directory(): Directory {
@@ -182,7 +197,7 @@ export class StreamSeaServer {
 
   /** The streams of a jail. */
   streamsOf(jail: string): Stream[] {
-    return [...this.#streams.values()].filter((stream) => stream.jail === jail)
+    return this.#streams.of(jail)
   }
 
   /** The WebSocket connections that there are. */
@@ -196,14 +211,15 @@ export class StreamSeaServer {
   }
 
   stream(jail: string, name: string): Stream | undefined {
-    return this.#streams.get(streamKey(jail, name))
+    return this.#streams.get(jail, name)
   }
 
-  /** The stream if messages can be published to it. */
-  publishable(jail: string, name: string): Stream | undefined {
+  /** The stream if messages can be published to it; a promise where it has to be made first. */
+  publishable(jail: string, name: string): Stream | undefined | Promise<Stream> {
     const stream = this.stream(jail, name)
-    if (stream?.schema !== undefined || (stream !== undefined && this.options.acceptUndefined)) return stream
-    return this.options.acceptUndefined ? this.#makeStream(jail, name) : undefined
+    const { acceptUndefined } = this.options
+    if (stream !== undefined) return stream.schema !== undefined || acceptUndefined ? stream : undefined
+    return acceptUndefined ? this.#streams.make(jail, name) : undefined
   }
 
   /**
@@ -231,7 +247,7 @@ export class StreamSeaServer {
 
   /** Defines a stream's schema as the protocol has it; gives the schema, or why not. */
   async define(jail: string, schema: SchemaDefinition): Promise<SchemaDefinition | string> {
-    const stream = this.stream(jail, schema.name) ?? this.#makeStream(jail, schema.name)
+    const stream = await this.#streams.make(jail, schema.name)
     const old = stream.schema
     if (old !== undefined) {
       const order = compareVersions(schema.version, old.version)
@@ -241,15 +257,14 @@ export class StreamSeaServer {
       }
       if (order < 0) return downgrade(schema.name, schema.version, old.version)
     } else compareVersions(schema.version, 0)
-    const before = stream.schema
     // Publishes that are gathered already were checked by the old one.
     stream.schema = schema
     try {
-      await this.#committer.write([
-        { type: 'put', key: `s!${jail}!${schema.name}`, value: JSON.stringify({ number: stream.number, schema }) },
-      ])
+      await this.#committer.write([this.#streams.document(stream, schema)])
     } catch (error) {
-      stream.schema = before
+      if (stream.schema === schema) stream.schema = old
+      // Another server was first: what it has defined is what this one is compared with.
+      if ((error as MeasurandError).code === 'ERR_STREAMSEA_LOG_CONFLICT') return this.define(jail, schema)
       throw error
     }
     return schema
@@ -258,19 +273,11 @@ export class StreamSeaServer {
   /** Deletes a jail with its streams and clients; their connections are closed. */
   async deleteJail(jail: string): Promise<void> {
     await this.#directory.deleteJail(jail)
-    for (const connection of this.#connections) {
-      if (connection.client?.jail === jail) connection.close(4003, 'the jail was deleted')
-    }
+    this.#closeConnections((client) => client.jail === jail, 'the jail was deleted')
     await this.#committer.settled()
     for (const stream of this.streamsOf(jail)) {
-      this.#streams.delete(streamKey(jail, stream.name))
-      for (const group of stream.groups.values()) group.close()
-      const groups = await this.#offsets.removal(stream)
-      await this.#committer.write([
-        ...groups,
-        { type: 'delete', key: `s!${jail}!${stream.name}` },
-        { type: 'delete', key: `p!${stream.number}` },
-      ])
+      await this.#groups.drop(stream, this.#committer)
+      await this.#committer.write([this.#streams.remove(stream)])
       await this.#log.drop(stream.number)
     }
   }
@@ -278,9 +285,7 @@ export class StreamSeaServer {
   /** Deletes a client; its connections are closed. */
   async deleteClient(id: string): Promise<void> {
     await this.#directory.deleteClient(id)
-    for (const connection of this.#connections) {
-      if (connection.client?.id === id) connection.close(4003, 'the client was deleted')
-    }
+    this.#closeConnections((client) => client.id === id, 'the client was deleted')
   }
 
   /** The group of a subscription: made if it is not there. Gives a text where that cannot be. */
@@ -290,58 +295,24 @@ export class StreamSeaServer {
     options: SubscribeOptions,
     groupId: string | undefined,
     group: string | undefined,
-  ): Promise<Group | string> {
-    const stream = this.stream(client.jail, name) ?? this.#makeStream(client.jail, name)
-    const key = group === undefined ? `${client.id} ${groupId?.toLowerCase() ?? ''}` : `${client.id} =${group}`
-    const found = stream.groups.get(key)
-    if (found !== undefined) {
-      if (found.options.acknowledge !== options.acknowledge)
-        return 'the group acknowledges, or does not, as its first member said'
-      return found
-    }
-    const kept = group === undefined ? undefined : await this.#offsets.find(stream, client.id, group)
-    const position = kept === undefined ? await this.#startOf(stream, options) : Math.max(kept, stream.start)
-    const made = new Group(
-      stream,
-      client.id,
-      key,
-      {
-        ...(group === undefined ? {} : { name: group }),
-        acknowledge: options.acknowledge,
-        acknowledgeWithin: options.acknowledgeWithin ?? 30_000,
-        maxDeliveries: options.maxDeliveries ?? 5,
-        maxOutstanding: 10_000,
-      },
-      position,
-      this.#host,
-    )
-    // Another subscription may have made it while the log was asked.
-    const other = stream.groups.get(key)
-    if (other !== undefined) return other
-    stream.groups.set(key, made)
-    if (group !== undefined && kept === undefined) {
-      this.#offsets.moved(made, position)
-      await this.groupsKept()
-    }
-    return made
+  ): Promise<Seat | string> {
+    const stream = await this.#streams.make(client.jail, name)
+    return this.#groups.find(client, stream, options, groupId, group)
   }
 
   /** A subscription ends; its group with it if it was the last and the group has no name. */
-  leave(group: Group, member: Member): void {
-    group.leave(member)
-    if (group.members > 0) return
-    group.close()
-    group.stream.groups.delete(group.key)
+  leave(group: Seat, member: Member): void {
+    this.#groups.leave(group, member)
   }
 
   /** Resolves when the committed offsets of groups are durable. */
   groupsKept(): Promise<void> {
-    return this.#offsets.kept()
+    return this.#groups.kept()
   }
 
   /** The named groups of a stream and how far they are, also those that nobody is in. */
   groupsOf(stream: Stream): Promise<GroupState[]> {
-    return this.#offsets.of(stream)
+    return this.#groups.of(stream)
   }
 
   /** The newest messages of a stream, as text. */
@@ -363,8 +334,11 @@ export class StreamSeaServer {
 
   /** Lets go of messages that are older or more than the retention says. */
   async retain(): Promise<void> {
-    for (const stream of this.#streams.values()) {
-      if (await trim(stream, this.#log, this.options.retention, this.now())) this.#committer.touch(stream)
+    for (const stream of this.#streams) {
+      await stream.refresh()
+      if (!(await trim(stream, this.#log, this.options.retention, this.now()))) continue
+      await stream.refresh()
+      this.#committer.touch(stream)
     }
   }
 
@@ -393,8 +367,8 @@ export class StreamSeaServer {
       if (!this.#http.listening && this.#connections.size === 0) resolve()
     })
     await this.#committer.settled()
-    await this.#offsets.keep()
-    for (const stream of this.#streams.values()) for (const group of stream.groups.values()) group.close()
+    await this.#groups.close()
+    for (const stream of this.#streams) for (const group of stream.groups.values()) group.close()
     await this.#log.close()
     this.status.emit('closed')
     this.status.end()
@@ -404,41 +378,26 @@ export class StreamSeaServer {
     return this.close()
   }
 
-  async #restore(): Promise<void> {
-    const states = new Map(
-      (await this.#log.list('p!')).map(([key, value]) => [Number(key.slice(2)), JSON.parse(value) as StreamState]),
-    )
-    for (const [key, value] of await this.#log.list('s!')) {
-      const [, jail = '', name = ''] = key.split('!')
-      const { number, schema } = JSON.parse(value) as { number: number; schema?: SchemaDefinition }
-      const stream = new Stream(jail, name, number, this.#log)
-      const state = states.get(number)
-      if (state !== undefined) stream.restore(state)
-      stream.schema = schema
-      this.#streams.set(streamKey(jail, name), stream)
-      this.#nextNumber = Math.max(this.#nextNumber, number + 1)
+  /** Another server, or this one, has changed a document. */
+  #changed(key: string, value: string | undefined): void {
+    if (key.startsWith('s!')) this.#streams.changed(key, value).catch((error) => this.report(error))
+    else {
+      this.#directory.changed(key, value)
+      const id = key.slice(2)
+      if (key.startsWith('c!') && value === undefined) {
+        this.#closeConnections((client) => client.id === id, 'the client was deleted')
+      }
     }
   }
 
-  #makeStream(jail: string, name: string): Stream {
-    const stream = new Stream(jail, name, this.#nextNumber++, this.#log)
-    this.#streams.set(streamKey(jail, name), stream)
-    const value = JSON.stringify({ number: stream.number })
-    // In the same commit as its first message, or an earlier one: commits keep their order.
-    this.#committer.write([{ type: 'put', key: `s!${jail}!${name}`, value }]).catch((error) => this.report(error))
-    return stream
+  #closeConnections(matches: (client: Client) => boolean, why: string): void {
+    for (const connection of this.#connections) {
+      if (connection.client !== undefined && matches(connection.client)) connection.close(4003, why)
+    }
   }
 
-  async #startOf(stream: Stream, { from }: SubscribeOptions): Promise<number> {
-    if (from === undefined) return stream.next
-    if (from === 'start') return stream.start
-    if ('offset' in from) return Math.min(Math.max(from.offset, stream.start), stream.next)
-    return offsetAtTime(this.#log, stream.number, from.time, stream.start, stream.next)
-  }
-
-  #deadLetter(group: Group, text: string): void {
-    const name = `${group.stream.name}${STREAM_DEAD}`
-    const stream = this.stream(group.stream.jail, name) ?? this.#makeStream(group.stream.jail, name)
+  async #deadLetter(group: Group, text: string): Promise<void> {
+    const stream = await this.#streams.make(group.stream.jail, `${group.stream.name}${STREAM_DEAD}`)
     const told = this.#committer.publish(stream, Buffer.from(`{"payload":[${text}]}`), (error) => {
       if (error !== undefined) this.report(error)
     })
@@ -483,8 +442,4 @@ export class StreamSeaServer {
 
 function downgrade(name: string, version: SchemaVersion, old: SchemaVersion): string {
   return `The version pushed for the schema [${name}] is [${version}] but there is already an older version defined [${old}]`
-}
-
-function streamKey(jail: string, name: string): string {
-  return `${jail}!${name}`
 }

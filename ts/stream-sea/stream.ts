@@ -1,29 +1,14 @@
 import { type CompiledSchema, compileSchema, Gathering } from './codec.js'
-import type { Group } from './group.js'
-import type { Entry, Log } from './log.js'
+import type { Entry } from './entry.js'
+import type { EventLog, Published, StreamState } from './event-log.js'
 import type { SchemaDefinition } from './schema.js'
-
-/** Where a publish's messages are. */
-export interface Published {
-  readonly first: number
-  readonly count: number
-  /** Whether an earlier publish with its key had brought them. */
-  readonly duplicate: boolean
-}
+import type { Seat } from './seat.js'
 
 /** A publish that waits for its commit. */
 export interface Waiter {
   readonly count: number
   readonly key: string | undefined
   done(error: Error | undefined, published: Published): void
-}
-
-/** What is kept of a stream beside its entries and its schema. */
-export interface StreamState {
-  readonly start: number
-  readonly next: number
-  readonly bytes: number
-  readonly time: number
 }
 
 /** Bytes of entries that are kept at hand for subscribers that are a little behind. */
@@ -42,17 +27,17 @@ export class Stream {
   bytes = 0
   /** When the newest message was stored, ms. */
   time = 0
-  readonly groups = new Map<string, Group>()
+  readonly groups = new Map<string, Seat>()
   readonly gathering = new Gathering()
   waiting: Waiter[] = []
   readonly pendingKeys = new Map<string, Waiter[]>()
   #schema: SchemaDefinition | undefined
   #compiled: CompiledSchema | undefined
-  readonly #log: Log
+  readonly #log: EventLog
   readonly #recent: Entry[] = []
   #recentBytes = 0
 
-  constructor(jail: string, name: string, number: number, log: Log) {
+  constructor(jail: string, name: string, number: number, log: EventLog) {
     this.jail = jail
     this.name = name
     this.number = number
@@ -76,6 +61,18 @@ export class Stream {
     return { start: this.start, next: this.next, bytes: this.bytes, time: this.time }
   }
 
+  /** Begins where the log says that the stream is, and takes what others append to it. */
+  async open(): Promise<void> {
+    this.restore(await this.#log.open(this.number, (entry) => this.append(entry)))
+  }
+
+  /** Learns where the log says that the stream is by now: others may have let go of messages. */
+  async refresh(): Promise<void> {
+    const { start, bytes } = await this.#log.state(this.number)
+    this.start = Math.max(this.start, start)
+    this.bytes = bytes
+  }
+
   restore(state: StreamState): void {
     this.start = state.start
     this.next = state.next
@@ -83,8 +80,9 @@ export class Stream {
     this.time = state.time
   }
 
-  /** Takes an entry that is durable now, and lets the groups have it. */
+  /** Takes the next entry that is durable, and lets the groups have it; others come, or came, in their turn. */
   append(entry: Entry): void {
+    if (entry.first !== this.next) return
     this.next = entry.first + entry.count
     this.bytes += entry.packed.length
     this.time = entry.time

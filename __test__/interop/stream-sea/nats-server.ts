@@ -1,0 +1,81 @@
+// A real nats-server with JetStream, each acknowledgement behind its fsync, in a process of its own.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+
+const PROGRAM = join(import.meta.dirname, '..', '..', '..', '.peers', 'nats-server', 'bin', 'nats-server')
+
+export class NatsServer {
+  readonly port: number
+  readonly #folder: string
+  #child: ChildProcess | undefined
+
+  private constructor(port: number, folder: string) {
+    this.port = port
+    this.#folder = folder
+  }
+
+  static async start(t: ExecutionContext): Promise<NatsServer> {
+    if (!existsSync(PROGRAM)) throw new Error('nats-server is missing: scripts/peers nats-server')
+    const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'nats-')))
+    t.teardown(async () => {
+      await server.kill()
+      await rm(server.#folder, { recursive: true, force: true })
+    })
+    const store = JSON.stringify(join(server.#folder, 'store'))
+    const lines = [
+      'host: 127.0.0.1',
+      `port: ${server.port}`,
+      `jetstream { store_dir: ${store}, sync_interval: always }`,
+    ]
+    await writeFile(join(server.#folder, 'nats.conf'), lines.join('\n'))
+    await server.begin()
+    return server
+  }
+
+  url(prefix = 'sea'): string {
+    return `nats://127.0.0.1:${this.port}/${prefix}`
+  }
+
+  /** Starts it, also after it was killed; resolves when it takes connections. */
+  async begin(): Promise<void> {
+    const child = spawn(PROGRAM, ['-c', join(this.#folder, 'nats.conf')], { stdio: ['ignore', 'ignore', 'pipe'] })
+    this.#child = child
+    await new Promise<void>((resolve, reject) => {
+      let log = ''
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        log += text
+        if (log.includes('Server is ready')) resolve()
+      })
+      child.once('close', () => reject(new Error(`nats-server ended:\n${log}`)))
+    })
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect(this.port, '127.0.0.1', () => {
+        socket.destroy()
+        resolve()
+      })
+      socket.once('error', reject)
+    })
+  }
+
+  /** Kills it as a loss of power does. */
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const closed = new Promise((resolve) => child.once('close', resolve))
+    child.kill('SIGKILL')
+    await closed
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
