@@ -1,4 +1,4 @@
-import type { SignalTable } from '../batch/index.js'
+import type { Signal, SignalTable } from '../batch/index.js'
 import { sttpWriteResponse } from './codec.js'
 import { guidText } from './measurement.js'
 
@@ -11,21 +11,47 @@ export interface CacheSignals {
   /** Measurement keys: source, and number at that source. */
   readonly sources: readonly string[]
   readonly keyIds: BigUint64Array
+  /** 16 bytes each: those that the filter names and the subscriber must not have. */
+  readonly unauthorized: Uint8Array
 }
 
-/** The cache of signals by their ids; those that the table lacks are added to it, with `source` as theirs. */
-export function cacheSignals(ids: readonly Uint8Array[], table: SignalTable, source: string): CacheSignals {
-  const rows = new Uint32Array(ids.length)
-  const keyIds = new BigUint64Array(ids.length)
-  const sources = ids.map((nativeId, index) => {
-    const row = table.rowOf(nativeId) ?? table.add({ nativeId, source })
-    rows[index] = row
-    const key = String(table.at(row)?.meta['id'] ?? '')
-    const [, first = '', number = ''] = /^(.*):(\d{1,19})$/.exec(key) ?? []
-    keyIds[index] = number === '' ? BigInt(row) : BigInt(number)
-    return first === '' ? guidText(nativeId) : first
-  })
-  return { rows, ids: Buffer.concat(ids), sources, keyIds }
+/** Where the signals of caches are. */
+export interface CacheSource {
+  /** The publisher's signals; those that it lacks are added. */
+  readonly signals: SignalTable
+  /** What is named as the source of those that are added. */
+  readonly name: string
+  /** Whether the subscriber may have a signal; all unless told. */
+  readonly permit?: ((signal: Signal) => boolean) | undefined
+}
+
+/** The cache of signals by their ids. */
+export function cacheSignals(ids: readonly Uint8Array[], { signals, name, permit }: CacheSource): CacheSignals {
+  const rows: number[] = []
+  const sources: string[] = []
+  const keyIds: bigint[] = []
+  const allowed: Uint8Array[] = []
+  const unauthorized: Uint8Array[] = []
+  for (const nativeId of ids) {
+    const row = signals.rowOf(nativeId) ?? signals.add({ nativeId, source: name })
+    const signal = signals.at(row) as Signal
+    if (permit !== undefined && !permit(signal)) {
+      unauthorized.push(nativeId)
+      continue
+    }
+    const [, source = '', number = ''] = /^(.*):(\d{1,19})$/.exec(String(signal.meta['id'] ?? '')) ?? []
+    rows.push(row)
+    allowed.push(nativeId)
+    sources.push(source === '' ? guidText(nativeId) : source)
+    keyIds.push(BigInt(number === '' ? row : number))
+  }
+  return {
+    rows: Uint32Array.from(rows),
+    ids: Buffer.concat(allowed),
+    sources,
+    keyIds: BigUint64Array.from(keyIds),
+    unauthorized: Buffer.concat(unauthorized),
+  }
 }
 
 /** The frame by which a subscriber is told its cache. */
@@ -44,6 +70,7 @@ export function cacheFrame(
       signalIds: Buffer.from(signals.ids),
       sources: [...signals.sources],
       keyIds: signals.keyIds,
+      unauthorized: Buffer.from(signals.unauthorized),
     },
     modes,
   )

@@ -1,18 +1,31 @@
 import { randomBytes } from 'node:crypto'
-import { type Clock, type MeasurandError, Outbox, type Policy, type Timer, type Transport } from '../session/index.js'
+import {
+  type Clock,
+  type MeasurandError,
+  Outbox,
+  type Policy,
+  type Stats,
+  type StatsSnapshot,
+  type Timer,
+  type Transport,
+} from '../session/index.js'
+import { type BufferBlockForm, BufferBlockSender } from './buffer-block-sender.js'
+import { ClientStats } from './client-stats.js'
 import { asSttpError, type SttpCommand, type SttpSubscription, SttpUplink, sttpWriteResponse } from './codec.js'
-import { COMMAND, isTssc, versionOf } from './codes.js'
+import { COMMAND, hasModes, isTssc, MODE, RESPONSE, versionOf } from './codes.js'
 import type { Cohort } from './cohort.js'
 import { CohortMember, type MemberHost } from './cohort-member.js'
+import { guidText } from './measurement.js'
 import type { ServedSubscription } from './served-subscription.js'
+import type { PayloadEncoding } from './subscription.js'
 
 /** What a connection needs of its publisher. */
 export interface ConnectionHost {
   readonly clock: Clock
   readonly queueBytes: number
   readonly policy: Policy
-  readonly stats: { bytesIn: number; bytesOut: number; messagesIn: number; messagesOut: number }
-  /** Metadata for a refresh with these filters; rejects with what is wrong with them. */
+  readonly stats: Stats
+  /** Metadata for a refresh with these filters; rejects with why there are none. */
   metadata(filters: string, modes: number): Promise<Uint8Array>
   /** What is to serve a subscription, `before` among it if it can; throws what is wrong with the subscription. */
   serve(
@@ -22,6 +35,8 @@ export interface ConnectionHost {
   ): ServedSubscription
   told(connection: ClientConnection, event: ConnectionEvent): void
   dropped(connection: ClientConnection, rows: number): void
+  /** A buffer block of so many bytes may not have arrived. */
+  lostBlock(connection: ClientConnection, bytes: number): void
   malformed(connection: ClientConnection, code: string, offset: number, length: number): void
 }
 
@@ -31,20 +46,48 @@ export type ConnectionEvent =
   | { readonly kind: 'left'; readonly error?: MeasurandError }
   | { readonly kind: 'subscribed'; readonly signals: number }
   | { readonly kind: 'user-command'; readonly number: number; readonly payload: Uint8Array }
+  | { readonly kind: 'processing-interval'; readonly interval: number }
+  | { readonly kind: 'buffer-block-confirmed'; readonly sequence: number }
+  | { readonly kind: 'notification-confirmed'; readonly hash: number }
+
+/** What a publisher says of one of its subscribers. */
+export interface ClientDescription {
+  /** `host:port`. */
+  readonly peer: string
+  /** GUID that the publisher gave it. */
+  readonly subscriberId: string
+  /** Name and version of its program, as far as it has said. */
+  readonly program: string
+  /** Of the protocol; 0 before it has said it. */
+  readonly version: number
+  readonly encoding: PayloadEncoding
+  readonly isSubscribed: boolean
+  readonly filter: string | null
+  /** Signals of its subscription. */
+  readonly signals: number
+  readonly stats: StatsSnapshot
+}
 
 /** A publisher says that it is alive this often, ms. */
 const NO_OP_INTERVAL = 5000
 /** A client that was refused has this long to read why, ms. */
 const REFUSED_DELAY = 1000
+/** The setting of a subscription that says when blocks are sent again, in s, and its default in ms. */
+const RETRANSMISSION = 'bufferblockretransmissiontimeout'
+const RETRANSMISSION_DELAY = 5000
 
 /** One subscriber of a {@link Publisher}. */
 export class ClientConnection implements MemberHost {
   /** The publisher's id of it. */
   readonly id: Uint8Array = randomBytes(16)
+  readonly stats: ClientStats
   readonly #host: ConnectionHost
   readonly commandOutbox: Outbox
   readonly #transport: Transport
   readonly #uplink = new SttpUplink()
+  readonly #bufferBlocks: BufferBlockSender
+  /** Notifications that it has not confirmed, by their hash. */
+  readonly #notifications = new Map<number, (isConfirmed: boolean) => void>()
   #noOp: Timer
   #refusal: Timer | undefined
   #modes: number | undefined
@@ -55,7 +98,9 @@ export class ClientConnection implements MemberHost {
   constructor(transport: Transport, host: ConnectionHost) {
     this.#host = host
     this.#transport = transport
-    this.commandOutbox = new Outbox({ transport, stats: host.stats, maxBytes: host.queueBytes })
+    this.stats = new ClientStats(host.stats)
+    this.commandOutbox = new Outbox({ transport, stats: this.stats.outgoing(), maxBytes: host.queueBytes })
+    this.#bufferBlocks = new BufferBlockSender(this.#bufferBlockHost())
     this.#noOp = this.#sayNoOp()
     transport.start({
       onChunk: (bytes) => this.#read(bytes),
@@ -100,7 +145,7 @@ export class ClientConnection implements MemberHost {
 
   /** Bytes that wait for it. */
   get queuedBytes(): number {
-    return this.commandOutbox.queuedBytes + (this.#served?.heldBytes ?? 0)
+    return this.commandOutbox.queuedBytes + this.#bufferBlocks.heldBytes + (this.#served?.heldBytes ?? 0)
   }
 
   /** Whether more waits for it than should. */
@@ -113,9 +158,66 @@ export class ClientConnection implements MemberHost {
     return this.commandOutbox.ready()
   }
 
-  /** Measurements for it were given up. */
+  /** What it is and does. */
+  describe(): ClientDescription {
+    const { source = '', version = '', filterExpression = null } = this.#subscription ?? {}
+    return {
+      peer: this.peer,
+      subscriberId: guidText(this.id),
+      program: `${source} ${version}`.trim(),
+      version: versionOf(this.modes),
+      encoding: isTssc(this.modes) ? 'tssc' : 'compact',
+      isSubscribed: this.isSubscribed,
+      filter: filterExpression,
+      signals: this.#served?.signals ?? 0,
+      stats: { ...this.stats.snapshot(), queuedBytes: this.queuedBytes },
+    }
+  }
+
+  sent(rows: number): void {
+    this.stats.received += rows
+  }
+
+  filtered(rows: number): void {
+    this.stats.countFiltered(rows)
+  }
+
   dropped(rows: number): void {
+    this.stats.received += rows
+    this.stats.dropped += rows
     this.#host.dropped(this, rows)
+  }
+
+  /** Sends a response of the user's own, 0 to 15; by default in answer to the command of the same number. */
+  sendUserResponse(number: number, payload: Uint8Array = new Uint8Array(0), command = 0xd0 | number): void {
+    const response = { type: 'userResponse', number, command, payload: Buffer.from(payload) }
+    this.sendFrame(sttpWriteResponse(response, this.modes))
+  }
+
+  /**
+   * Sends a text for people; resolves to true when the client has confirmed it, to false when the connection ends before,
+   * and at once for sttpapi, which never confirms.
+   */
+  notify(hash: number, text: string): Promise<boolean> {
+    if (this.#isSttpapi) {
+      // It takes the hash for a part of the text.
+      const payload = Buffer.from(text)
+      const response = { type: 'other', code: RESPONSE.notify, command: COMMAND.subscribe, payload }
+      this.sendFrame(sttpWriteResponse(response, this.modes))
+      return Promise.resolve(false)
+    }
+    this.sendFrame(sttpWriteResponse({ type: 'notification', hash, text }, this.modes))
+    return new Promise((resolve) => this.#notifications.set(hash, resolve))
+  }
+
+  /**
+   * Sends bytes of a signal, by its row in the publisher's table. Gives `false`, and sends nothing, where the client is
+   * not subscribed to the signal, or has more waiting than it should.
+   */
+  sendBufferBlock(row: number, bytes: Uint8Array, confirm = true): boolean {
+    if (this.#indexOf(row) === undefined || this.isFull) return false
+    void this.#bufferBlocks.send(row, bytes, this.#bufferBlockForm(), confirm)
+    return true
   }
 
   /** Sends a frame that is no measurements. */
@@ -136,11 +238,11 @@ export class ClientConnection implements MemberHost {
   }
 
   #read(bytes: Uint8Array): void {
-    this.#host.stats.bytesIn += bytes.length
+    this.stats.countIn(bytes.length, 0)
     for (let left = this.#uplink.decode(bytes); left > 0 && !this.#isClosed; left--) {
       const command = this.#uplink.takeCommand()
       if (command === null) return
-      this.#host.stats.messagesIn++
+      this.stats.countIn(0, 1)
       this.#obey(command)
     }
   }
@@ -186,8 +288,13 @@ export class ClientConnection implements MemberHost {
         this.#answer('failed', COMMAND.rotateCipherKeys, 'There is no encrypted data channel.')
         break
       case 'confirmNotification':
-      case 'confirmBufferBlock':
+        this.#notificationConfirmed(command.hash ?? 0)
         break
+      case 'confirmBufferBlock': {
+        const { sequence = 0 } = command
+        if (this.#bufferBlocks.confirmed(sequence)) this.#host.told(this, { kind: 'buffer-block-confirmed', sequence })
+        break
+      }
       default: {
         const code = command.code ?? 0
         this.#answer('failed', code, `The command 0x${code.toString(16).padStart(2, '0')} is not handled.`)
@@ -242,10 +349,58 @@ export class ClientConnection implements MemberHost {
     this.#host.told(this, { kind: 'subscribed', signals })
   }
 
+  /** Serves its subscription anew, by what it is permitted now. */
+  subscribeAgain(): void {
+    if (this.#subscription === undefined || !(this.#served instanceof CohortMember)) return
+    this.#host.serve(this, this.#subscription, this.#served).start(() => {})
+  }
+
   #changeInterval(interval: number): void {
     const changed = this.#served?.changeInterval(interval) ?? false
+    if (changed) this.#host.told(this, { kind: 'processing-interval', interval })
     const text = changed ? `New processing interval: ${interval} ms.` : 'There is no historical subscription.'
     this.#answer(changed ? 'succeeded' : 'failed', COMMAND.updateProcessingInterval, text)
+  }
+
+  #notificationConfirmed(hash: number): void {
+    const resolve = this.#notifications.get(hash)
+    if (resolve === undefined) return
+    this.#notifications.delete(hash)
+    resolve(true)
+    this.#host.told(this, { kind: 'notification-confirmed', hash })
+  }
+
+  get #isSttpapi(): boolean {
+    return this.#subscription?.source === 'STTP Python Library'
+  }
+
+  #indexOf(row: number): { readonly index: number; readonly cacheIndex: number } | undefined {
+    return this.#served instanceof CohortMember ? this.#served.indexOf(row) : undefined
+  }
+
+  #bufferBlockHost(): ConstructorParameters<typeof BufferBlockSender>[0] {
+    const connection = this
+    return {
+      clock: this.#host.clock,
+      get modes() {
+        return connection.modes
+      },
+      indexOf: (row) => this.#indexOf(row),
+      send: (frame) => this.dataOutbox.send(frame),
+      lost: (bytes) => this.#host.lostBlock(this, bytes),
+    }
+  }
+
+  #bufferBlockForm(): BufferBlockForm {
+    const { source = '', other = [] } = this.#subscription ?? {}
+    const hasFlags = !/^STTP (Go|C\+\+) /.test(source)
+    const named = other.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === RETRANSMISSION)
+    const seconds = named < 0 ? Number.NaN : Number(other[named + 1])
+    return {
+      hasFlags,
+      isCompressed: hasFlags && hasModes(this.modes, MODE.compressPayload | MODE.gzip),
+      retransmission: seconds > 0 ? Math.min(seconds, 3600) * 1000 : RETRANSMISSION_DELAY,
+    }
   }
 
   /** Is served by nothing any more. */
@@ -271,9 +426,16 @@ export class ClientConnection implements MemberHost {
     this.#isClosed = true
     this.#noOp.cancel()
     this.#refusal?.cancel()
+    this.#bufferBlocks.close()
+    for (const resolve of this.#notifications.values()) resolve(false)
+    this.#notifications.clear()
     this.#leave()
     const rows = this.commandOutbox.close()
-    if (rows > 0) this.#host.dropped(this, rows)
+    if (rows > 0) {
+      // They were counted when they went into the queue.
+      this.stats.dropped += rows
+      this.#host.dropped(this, rows)
+    }
     this.#host.told(this, error === undefined ? { kind: 'left' } : { kind: 'left', error })
   }
 }

@@ -4,6 +4,7 @@ import {
   SttpDataSet,
   SttpDownlink,
   SttpEncoder,
+  SttpLatestMeasurements,
   SttpUplink,
   sttpCodeName,
   sttpWriteCommand,
@@ -12,7 +13,17 @@ import {
 import { fromNative, type MeasurandError } from '../session/index.js'
 
 export type { SttpCommand, SttpControl, SttpDownlinkOptions, SttpFault, SttpSubscription } from '../native/index.js'
-export { SttpCipher, SttpDataSet, SttpDownlink, SttpEncoder, SttpUplink, sttpCodeName, sttpWriteCommand, sttpWriteResponse }
+export {
+  SttpCipher,
+  SttpDataSet,
+  SttpDownlink,
+  SttpEncoder,
+  SttpLatestMeasurements,
+  SttpUplink,
+  sttpCodeName,
+  sttpWriteCommand,
+  sttpWriteResponse,
+}
 
 /** The typed error of what the addon threw; an error of its other threads has the code in front of its text. */
 export function asSttpError(thrown: unknown): MeasurandError {

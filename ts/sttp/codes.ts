@@ -8,6 +8,9 @@ export const COMMAND = {
   defineOperationalModes: 0x06,
 } as const
 
+/** First bytes of responses that are named here. */
+export const RESPONSE = { notify: 0x89 } as const
+
 /** Bits of the operational modes. */
 export const MODE = {
   version: 0x1f,

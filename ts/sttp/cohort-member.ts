@@ -14,6 +14,9 @@ export interface MemberHost {
   readonly dataOutbox: Outbox
   /** Whether more waits for the client than should. */
   readonly isFull: boolean
+  /** Measurements were sent, left out because they are NaN, or given up. */
+  sent(rows: number): void
+  filtered(rows: number): void
   dropped(rows: number): void
   /** Closes the connection. */
   close(): void
@@ -33,10 +36,14 @@ export interface MemberRouting {
 export class CohortMember implements ServedSubscription {
   readonly host: MemberHost
   readonly #routing: MemberRouting
-  #wanted: Cohort
+  #signals = 0
+  /** Makes the cohort that is asked for, with one of the two caches. */
+  #make: ((cacheIndex: number) => Cohort) | undefined
   #cohort: Cohort | undefined
   /** The cohort whose cache was sent and is not in force. */
   #next: Cohort | undefined
+  /** A cache was sent and not confirmed: what is asked for meanwhile waits. */
+  #isUnconfirmed = false
   /** What was published since the first subscription, until its cache is in force. */
   #held: MeasurementBatch[] = []
   #heldBytes = 0
@@ -46,10 +53,9 @@ export class CohortMember implements ServedSubscription {
   #isStalled = false
   #isGone = false
 
-  constructor(host: MemberHost, routing: MemberRouting, wanted: Cohort) {
+  constructor(host: MemberHost, routing: MemberRouting) {
     this.host = host
     this.#routing = routing
-    this.#wanted = wanted
   }
 
   /** The cohort by which it is served. */
@@ -58,7 +64,7 @@ export class CohortMember implements ServedSubscription {
   }
 
   get signals(): number {
-    return this.#wanted.signals.rows.length
+    return this.#signals
   }
 
   get heldBytes(): number {
@@ -70,18 +76,28 @@ export class CohortMember implements ServedSubscription {
     return this.#cohort !== undefined && this.#next === undefined && !this.#isStalled
   }
 
-  /** Asks for another cohort in place of the one that it was made for. */
-  want(cohort: Cohort): void {
-    this.#wanted = cohort
+  /** The wire index of a signal by its row, and the cache that it is in; `undefined` where the client does not have it. */
+  indexOf(row: number): { readonly index: number; readonly cacheIndex: number } | undefined {
+    const index = this.#cohort?.signals.rows.indexOf(row) ?? -1
+    return index < 0 ? undefined : { index, cacheIndex: (this.#cohort as Cohort).cacheIndex }
+  }
+
+  /** Asks for a cohort of so many signals, which is made when its cache can be sent. */
+  want(signals: number, make: (cacheIndex: number) => Cohort): void {
+    this.#signals = signals
+    this.#make = make
   }
 
   start(answer: () => void): void {
-    this.#wanted.offer([this])
+    if (!this.#isUnconfirmed) this.#offerWanted()
     answer()
   }
 
   confirm(): void {
-    this.#next?.confirmedBy(this)
+    if (!this.#isUnconfirmed) return
+    this.#isUnconfirmed = false
+    if (this.#make === undefined) this.#next?.confirmedBy(this)
+    else this.#offerWanted()
   }
 
   changeInterval(): boolean {
@@ -95,6 +111,7 @@ export class CohortMember implements ServedSubscription {
     this.#next?.leave(this)
     this.#cohort = undefined
     this.#next = undefined
+    this.#make = undefined
     for (const batch of this.#takeHeld()) this.host.dropped(batch.length)
     this.#isStalled = false
     this.#routing.left(this)
@@ -113,12 +130,13 @@ export class CohortMember implements ServedSubscription {
       done()
       return
     }
+    this.host.sent(rows)
     this.host.dataOutbox.send(frames, rows, done)
   }
 
   /** Keeps what is published while its first cache is not in force. */
   hold(batch: MeasurementBatch): void {
-    if (this.#next === undefined || this.#cohort !== undefined) return
+    if (this.#next === undefined || this.#cohort !== undefined || this.#next.isThrottled) return
     if (this.host.isFull) {
       this.host.dropped(batch.length)
       return
@@ -132,6 +150,7 @@ export class CohortMember implements ServedSubscription {
   offer(cohort: Cohort, cache: Uint8Array): void {
     this.#next?.leave(this)
     this.#next = cohort
+    this.#isUnconfirmed = true
     this.host.commandOutbox.send(cache)
   }
 
@@ -140,9 +159,16 @@ export class CohortMember implements ServedSubscription {
     this.#cohort?.leave(this)
     this.#cohort = cohort
     this.#next = undefined
+    this.#isUnconfirmed = false
     this.#isStalled = false
     for (const batch of this.#takeHeld()) cohort.publish(batch.block)
     this.#routing.joined(this)
+  }
+
+  #offerWanted(): void {
+    const make = this.#make
+    this.#make = undefined
+    make?.(this.#cohort?.cacheIndex === 0 ? 1 : 0).offer([this])
   }
 
   #takeHeld(): MeasurementBatch[] {

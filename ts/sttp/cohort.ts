@@ -1,16 +1,26 @@
 import type { Block } from '../batch/index.js'
+import type { Clock } from '../session/index.js'
 import { type CacheSignals, cacheFrame } from './cache-signals.js'
-import { SttpEncoder } from './codec.js'
+import { SttpEncoder, type SttpLatestMeasurements } from './codec.js'
 import { versionOf } from './codes.js'
+import type { CohortFormat } from './cohort-format.js'
 import type { CohortMember } from './cohort-member.js'
 import type { FrameMemory } from './frame-memory.js'
+import { Throttle } from './throttle.js'
+import { Ticks } from './ticks.js'
 
-/** What subscribers must share to share frames. */
-export interface CohortFormat {
-  /** Operational modes. */
-  readonly modes: number
-  readonly includeTime: boolean
-  readonly milliseconds: boolean
+/** What a cohort is made of. */
+export interface CohortOptions {
+  /** Equal for cohorts whose members could be one. */
+  readonly key: string
+  readonly format: CohortFormat
+  readonly signals: CacheSignals
+  /** Which of a subscriber's two caches is its. */
+  readonly cacheIndex: number
+  readonly memory: FrameMemory
+  readonly clock: Clock
+  /** What is published, signal by signal; only for throttled subscriptions. */
+  readonly latest: SttpLatestMeasurements | undefined
 }
 
 /** Bytes of the longest frame of measurements: no frame is begun where fewer are left. */
@@ -22,27 +32,32 @@ const FRAME_BYTES = 32_786
  * before.
  */
 export class Cohort {
-  /** Equal for cohorts whose members could be one. */
-  readonly key: string
-  readonly format: CohortFormat
-  readonly signals: CacheSignals
-  /** Which of a subscriber's two caches is its. */
-  readonly cacheIndex: number
+  readonly options: CohortOptions
   readonly members = new Set<CohortMember>()
   readonly #offered = new Set<CohortMember>()
   readonly #confirmed = new Set<CohortMember>()
   readonly #encoder: SttpEncoder
-  readonly #memory: FrameMemory
-  readonly #result = new Uint32Array(2)
+  readonly #result = new Uint32Array(3)
+  #throttle: Throttle | undefined
 
-  constructor(key: string, format: CohortFormat, signals: CacheSignals, cacheIndex: number, memory: FrameMemory) {
-    this.key = key
-    this.format = format
-    this.signals = signals
-    this.cacheIndex = cacheIndex
-    this.#memory = memory
-    this.#encoder = new SttpEncoder(format.modes, format.includeTime, format.milliseconds)
-    this.#encoder.setSignals(signals.rows, cacheIndex)
+  constructor(options: CohortOptions) {
+    this.options = options
+    const { modes, includeTime, milliseconds, filterNaN, baseTimes } = options.format
+    this.#encoder = new SttpEncoder(modes, includeTime, milliseconds, filterNaN, baseTimes === 1)
+    this.#encoder.setSignals(options.signals.rows, options.cacheIndex)
+  }
+
+  get signals(): CacheSignals {
+    return this.options.signals
+  }
+
+  get cacheIndex(): number {
+    return this.options.cacheIndex
+  }
+
+  /** Whether its members get the latest measurements every interval, not all of them. */
+  get isThrottled(): boolean {
+    return this.options.format.throttle !== null
   }
 
   /** Whether all who are to be in it are. */
@@ -52,12 +67,13 @@ export class Cohort {
 
   /** Sends its cache to subscribers, who become members when all of them have confirmed it. */
   offer(members: readonly CohortMember[]): void {
+    const { signals, cacheIndex, format } = this.options
     for (const member of members) this.#offered.add(member)
     for (const member of members) {
-      member.offer(this, cacheFrame(this.signals, this.cacheIndex, member.host.id, this.format.modes))
+      member.offer(this, cacheFrame(signals, cacheIndex, member.host.id, format.modes))
     }
     // Version 1 knows no confirmation: a cache is in force when it is sent.
-    if (versionOf(this.format.modes) < 2) for (const member of members) this.confirmedBy(member)
+    if (versionOf(format.modes) < 2) for (const member of members) this.confirmedBy(member)
   }
 
   /** A subscriber has confirmed the cache. */
@@ -74,22 +90,42 @@ export class Cohort {
     if (this.#offered.delete(member)) this.#startIfAll()
   }
 
-  /** Encodes a block's measurements and gives the frames to every member. */
+  /** Serves nobody any more. */
+  close(): void {
+    this.#throttle?.stop()
+  }
+
+  /** Sends a block's measurements to every member, unless they get only the latest. */
   publish(block: Block): void {
+    if (!this.isThrottled) this.#send(block)
+  }
+
+  #send(block: Block): void {
+    if (this.members.size === 0) return
+    const { format, memory } = this.options
+    if (format.baseTimes > 0) this.#rotateBaseTimes(block)
     const rows = block.count
     for (let first = 0; first < rows && this.members.size > 0; ) {
-      const slab = this.#memory.reserve(FRAME_BYTES)
+      const slab = memory.reserve(FRAME_BYTES)
       const taken = this.#encoder.encode(block.bytes, first, slab.bytes.subarray(slab.end), this.#result)
       if (taken === 0) return
       first += taken
-      const [bytes, measurements] = this.#result as unknown as [number, number]
+      const [bytes, measurements, filtered] = this.#result as unknown as [number, number, number]
+      if (filtered > 0) for (const member of this.members) member.host.filtered(filtered)
       if (bytes === 0) continue
       const frames = slab.bytes.subarray(slab.end, slab.end + bytes)
       slab.end += bytes
-      const release = (): void => this.#memory.release(slab)
+      const release = (): void => memory.release(slab)
       slab.users += this.members.size
       for (const member of this.members) member.send(frames, measurements, release)
     }
+  }
+
+  #rotateBaseTimes(block: Block): void {
+    const { format, clock } = this.options
+    const now = format.localClock ? Ticks.fromNs(clock.now()) : null
+    const frame = this.#encoder.rotateBaseTimes(block.bytes, now)
+    if (frame !== null) for (const member of this.members) member.host.commandOutbox.send(frame)
   }
 
   #startIfAll(): void {
@@ -97,5 +133,9 @@ export class Cohort {
     for (const member of this.#confirmed) this.members.add(member)
     this.#confirmed.clear()
     for (const member of [...this.members]) member.enter(this)
+    const { format, clock, latest, signals } = this.options
+    const { throttle } = format
+    if (throttle === null || latest === undefined || this.#throttle !== undefined) return
+    this.#throttle = new Throttle(clock, latest, { ...format, throttle }, signals.rows, (block) => this.#send(block))
   }
 }

@@ -42,6 +42,7 @@ export const sttpError = defineErrors('sttp', {
   ],
   ERR_STTP_FRAME_TRUNCATED: ['malformed', 'The bytes end within a frame.'],
   ERR_STTP_MESSAGE_LENGTH: ['malformed', 'A message is too short to be what it says.'],
+  ERR_STTP_METADATA_REFUSED: ['protocol', 'The publisher gives no metadata. Ask for none.'],
   ERR_STTP_MODES_REFUSED: [
     'protocol',
     'The publisher refuses protocol version 2 or the connection; the text says why.',
@@ -73,6 +74,7 @@ export const sttpError = defineErrors('sttp', {
   ],
   ERR_STTP_TSSC_TRUNCATED: ['malformed', 'A compressed packet ends within a measurement.'],
   ERR_STTP_TSSC_VERSION: ['protocol', 'The publisher compresses by a version of TSSC that is not known.'],
+  ERR_STTP_USER_CODE: ['usage', 'A user command or response has a number from 0 to 15.'],
   ERR_STTP_SIGNAL_ID: ['usage', 'The id of a signal is no GUID. Use GUIDs as ids of what is published by STTP.'],
   ERR_STTP_OPTION_INVALID: ['usage', 'An option has a value that it cannot have; the text names it.'],
 })

@@ -1,4 +1,5 @@
-export type { ClientConnection } from './client-connection.js'
+export type { ClientConnection, ClientDescription } from './client-connection.js'
+export type { ClientStats } from './client-stats.js'
 export {
   type CellValue,
   type DataColumn,
@@ -11,7 +12,7 @@ export {
 export { guidBytes, guidText, Measurement } from './measurement.js'
 export { MeasurementReader, measurementAt } from './measurement-reader.js'
 export { Publisher } from './publisher.js'
-export type { PublisherEndpoint, PublisherOptions } from './publisher-options.js'
+export type { PublisherEndpoint, PublisherOptions, PublisherPermissions } from './publisher-options.js'
 export { describeFlags, StateFlags } from './state-flags.js'
 export { Subscriber, type SubscriberOptions } from './subscriber.js'
 export type { PayloadEncoding, SubscriptionSettings } from './subscription.js'

@@ -1,14 +1,16 @@
+import { randomUUID } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import { Block, COLUMN, MeasurementBatch, SignalTable, TIME_UNKNOWN } from '../batch/index.js'
-import { type Listener, type Policy, Session, type Transport } from '../session/index.js'
-import { ClientConnection, type ConnectionEvent } from './client-connection.js'
+import { describeError, type Listener, type Policy, Session, type Transport } from '../session/index.js'
+import { ClientConnection, type ClientDescription, type ConnectionEvent } from './client-connection.js'
 import type { SttpSubscription } from './codec.js'
 import { sttpWriteResponse } from './codec.js'
 import { CohortMember } from './cohort-member.js'
-import type { DataSet, MeasurementRecord } from './data-set.js'
+import { DataSet, type MeasurementRecord } from './data-set.js'
 import { sttpError } from './error-codes.js'
 import { guidBytes, type Measurement } from './measurement.js'
 import { PublisherMetadata } from './publisher-metadata.js'
-import type { PublisherEndpoint, PublisherOptions } from './publisher-options.js'
+import type { PublisherEndpoint, PublisherOptions, PublisherPermissions } from './publisher-options.js'
 import type { ServedSubscription } from './served-subscription.js'
 import { SubscriptionRouting } from './subscription-routing.js'
 import { Ticks } from './ticks.js'
@@ -28,13 +30,26 @@ const QUEUE_BYTES = 16 << 20
  * publisher.publishMeasurements([measurement])
  * ```
  */
-export class Publisher extends Session {
+export class Publisher extends Session implements PublisherPermissions {
   readonly system = 'sttp'
   /** The signals that it has: a batch that is published has this table, or one whose native ids are in it. */
   readonly signals = new SignalTable()
   readonly policy: Policy
-  /** Calls for each command of a user's own, with its number 0 to 15. */
-  onUserCommand: ((connection: ClientConnection, number: number, payload: Uint8Array) => void) | undefined
+  maximumAllowedConnections: number
+  isMetadataRefreshAllowed: boolean
+  isNaNValueFilterAllowed: boolean
+  isNaNValueFilterForced: boolean
+  useBaseTimeOffsets: boolean
+  /** GUID of this publisher. */
+  readonly nodeId: string
+  /** Called when a subscriber has connected and said its operational modes. */
+  clientConnected: ((connection: ClientConnection) => void) | undefined
+  /** Called when a subscriber's connection is over. */
+  clientDisconnected: ((connection: ClientConnection) => void) | undefined
+  /** Called for each command of a user's own, with its number 0 to 15. */
+  userCommandReceived: ((connection: ClientConnection, number: number, payload: Uint8Array) => void) | undefined
+  /** Called when a subscriber has changed the speed of its history, ms between frames. */
+  processingIntervalChanged: ((connection: ClientConnection, interval: number) => void) | undefined
   readonly #options: PublisherOptions
   readonly #metadata: PublisherMetadata
   readonly #routing: SubscriptionRouting
@@ -43,17 +58,26 @@ export class Publisher extends Session {
   readonly #foreign = new WeakMap<SignalTable, Uint32Array>()
   #listener: Listener | undefined
   #rows: Block | undefined
+  #notifications = 0
+  #isTelling = false
 
   constructor(options: PublisherOptions = {}) {
     super('sttp-publisher', options)
     this.#options = options
     this.policy = options.policy ?? 'drop-oldest'
-    this.#metadata = new PublisherMetadata(options.precedence)
+    this.maximumAllowedConnections = options.maximumAllowedConnections ?? -1
+    this.isMetadataRefreshAllowed = options.isMetadataRefreshAllowed ?? true
+    this.isNaNValueFilterAllowed = options.isNaNValueFilterAllowed ?? true
+    this.isNaNValueFilterForced = options.isNaNValueFilterForced ?? false
+    this.useBaseTimeOffsets = options.useBaseTimeOffsets ?? true
+    this.nodeId = options.nodeId ?? randomUUID()
+    this.#metadata = new PublisherMetadata(this.nodeId, options.precedence)
     this.#routing = new SubscriptionRouting({
       clock: this.clock,
       signals: this.signals,
       name: this.name,
       signalIds: (filter) => this.#metadata.signalIds(filter),
+      permissions: this,
       joined: (member) => this.#drops.delete(member.host as ClientConnection),
     })
   }
@@ -61,6 +85,11 @@ export class Publisher extends Session {
   /** The subscribers that are connected. */
   get connections(): readonly ClientConnection[] {
     return [...this.#connections]
+  }
+
+  /** What each subscriber is and does, with its counters. */
+  get subscribers(): readonly ClientDescription[] {
+    return this.connections.map((connection) => connection.describe())
   }
 
   /** Listens for subscribers; resolves to true and the port. */
@@ -89,24 +118,70 @@ export class Publisher extends Session {
    */
   defineMetadata(dataSet: DataSet): void {
     this.#metadata.define(dataSet)
-    for (const record of dataSet.records('MeasurementDetail')) {
-      const nativeId = guidBytes(String(record['signalId']))
-      if (nativeId === undefined) continue
-      const text = (name: string): string => String(record[name] ?? '')
-      const kind = text('signalAcronym')
-      const meta = { id: text('id'), device: text('deviceAcronym'), description: text('description') }
-      this.signals.add({ nativeId, source: this.name, name: text('pointTag'), kind, meta })
-    }
-    for (const connection of this.#connections) {
-      if (connection.modes !== 0) {
-        connection.sendFrame(sttpWriteResponse({ type: 'configurationChanged' }, connection.modes))
-      }
-    }
+    this.#takeSignals(dataSet)
+    this.#tellChange()
   }
 
   /** The metadata. */
   get metadata(): DataSet {
     return this.#metadata.dataSet
+  }
+
+  /** Reads metadata from a file; resolves to true, rejects with why they cannot be read. */
+  async loadMetadata(path: string): Promise<true> {
+    const [dataSet, error] = DataSet.fromXml(await readFile(path))
+    if (dataSet === null) throw error
+    this.defineMetadata(dataSet)
+    return true
+  }
+
+  /** Writes the metadata to a file, so that what was defined one by one has the same ids at the next start. */
+  async saveMetadata(path: string): Promise<true> {
+    await writeFile(path, await this.#metadata.payload('', 0))
+    return true
+  }
+
+  /**
+   * Defines a source of measurements, a device, where there is none of this acronym (by default made of the name); gives
+   * the acronym.
+   */
+  defineOutputSource(name: string, acronym?: string): string {
+    return this.#defined(() => this.#metadata.definitions.source(name, acronym))
+  }
+
+  /**
+   * Defines a measurement where there is none of this point tag; gives the signal's id, a GUID. The type is FREQ, DFDT,
+   * VPHM, VPHA, IPHM, IPHA, ALOG, DIGI, FLAG, CALC, ... or of your own.
+   */
+  defineOutputMeasurement(
+    deviceAcronym: string,
+    pointTag: string,
+    description: string,
+    signalType = 'CALC',
+    sourceIndex?: number,
+  ): string {
+    const define = () =>
+      this.#metadata.definitions.measurement(deviceAcronym, pointTag, description, signalType, sourceIndex)
+    return this.#defined(define)
+  }
+
+  /** Defines a phasor where its device has none of this number; gives its id. Type is V or I, phase A, B, C, +, -, 0. */
+  defineOutputPhasor(
+    deviceAcronym: string,
+    label: string,
+    type: string,
+    phase: string,
+    sourceIndex: number,
+    destinationPhasorId = 0,
+  ): number {
+    const define = () =>
+      this.#metadata.definitions.phasor(deviceAcronym, label, type, phase, sourceIndex, destinationPhasorId)
+    return this.#defined(define)
+  }
+
+  /** The id of a signal by its point tag; `undefined` where the metadata do not have it. */
+  getSignalId(pointTag: string): string | undefined {
+    return this.#metadata.signalId(pointTag)
   }
 
   /** The measurements that a filter selects, such as `SignalAcronym <> 'STAT'`, with their columns in camelCase. */
@@ -119,6 +194,7 @@ export class Publisher extends Session {
    * has more waiting than it should: await {@link ready} before the next.
    */
   publish(batch: MeasurementBatch): boolean {
+    this.stats.received += batch.length
     this.#routing.publish(this.#own(batch))
     if (this.policy !== 'block') return true
     for (const connection of this.#connections) if (connection.isFull) return false
@@ -154,6 +230,46 @@ export class Publisher extends Session {
     return this.publish(new MeasurementBatch(block, this.signals, 'f32'))
   }
 
+  /**
+   * Sends bytes of a signal to every subscriber that has subscribed to it, again and again until they are confirmed
+   * (unless told not to); gives how many they are.
+   */
+  broadcastBufferBlock(signalId: string, bytes: Uint8Array, confirm = true): number {
+    const row = this.#rowOf(signalId)
+    return this.connections.filter((connection) => connection.sendBufferBlock(row, bytes, confirm)).length
+  }
+
+  /**
+   * Sends bytes of a signal to one subscriber. Gives `false`, and sends nothing, where it is not subscribed to the signal
+   * or has more waiting than it should.
+   */
+  sendBufferBlock(connection: ClientConnection, signalId: string, bytes: Uint8Array, confirm = true): boolean {
+    return connection.sendBufferBlock(this.#rowOf(signalId), bytes, confirm)
+  }
+
+  /** Sends a response of your own, 0 to 15, to every subscriber. */
+  broadcastUserResponse(number: number, payload?: Uint8Array): void {
+    for (const connection of this.#joined()) connection.sendUserResponse(checkedNumber(number), payload)
+  }
+
+  /** Sends a response of your own, 0 to 15, to one subscriber. */
+  sendUserResponse(connection: ClientConnection, number: number, payload?: Uint8Array): void {
+    connection.sendUserResponse(checkedNumber(number), payload)
+  }
+
+  /** Sends a text for people to all subscribers, or to some; resolves to how many have confirmed it. */
+  async notify(text: string, connections: readonly ClientConnection[] = this.connections): Promise<number> {
+    const hash = ++this.#notifications >>> 0
+    const joined = this.#joined().filter((connection) => connections.includes(connection))
+    const confirmed = await Promise.all(joined.map((connection) => connection.notify(hash, text)))
+    return confirmed.filter(Boolean).length
+  }
+
+  /** What `permit` says has changed: every subscriber is served anew by it. */
+  updatePermissions(): void {
+    for (const connection of this.#connections) connection.subscribeAgain()
+  }
+
   protected async deliverRest(): Promise<void> {
     await this.#listener?.close()
     await Promise.all([...this.#connections].map((connection) => connection.end()))
@@ -167,6 +283,41 @@ export class Publisher extends Session {
     this.#routing.close()
     for (const connection of this.#connections) connection.close()
     await this.#listener?.close()
+  }
+
+  /** The subscribers that have said their operational modes. */
+  #joined(): ClientConnection[] {
+    return this.connections.filter(({ modes }) => modes !== 0)
+  }
+
+  #takeSignals(dataSet: DataSet): void {
+    for (const record of dataSet.records('MeasurementDetail')) {
+      const nativeId = guidBytes(String(record['signalId']))
+      if (nativeId === undefined) continue
+      const text = (name: string): string => String(record[name] ?? '')
+      const kind = text('signalAcronym')
+      const meta = { id: text('id'), device: text('deviceAcronym'), description: text('description') }
+      this.signals.add({ nativeId, source: this.name, name: text('pointTag'), kind, meta })
+    }
+  }
+
+  /** Subscribers are told once of what is defined in one turn of the event loop. */
+  #defined<T>(define: () => T): T {
+    const result = define()
+    if (this.#isTelling) return result
+    this.#isTelling = true
+    queueMicrotask(() => {
+      this.#isTelling = false
+      this.#takeSignals(this.#metadata.dataSet)
+      this.#tellChange()
+    })
+    return result
+  }
+
+  #tellChange(): void {
+    for (const connection of this.#joined()) {
+      connection.sendFrame(sttpWriteResponse({ type: 'configurationChanged' }, connection.modes))
+    }
   }
 
   #onEmpty: () => void = () => {}
@@ -200,9 +351,11 @@ export class Publisher extends Session {
   }
 
   #accept(transport: Transport): void {
-    const { maxConnections = Number.POSITIVE_INFINITY, queueBytes = QUEUE_BYTES } = this.#options
-    if (this.#connections.size >= maxConnections) {
-      this.status.emit('peer-refused', { peer: transport.peer, maxConnections })
+    const { queueBytes = QUEUE_BYTES } = this.#options
+    const most = this.maximumAllowedConnections
+    if (most >= 0 && this.#connections.size >= most) {
+      this.status.emit('peer-refused', { peer: transport.peer, maximumAllowedConnections: most })
+      this.#say('errorMessage', `${transport.peer} is refused: there are ${most} connections, as many as are allowed.`)
       transport.close()
       return
     }
@@ -211,10 +364,14 @@ export class Publisher extends Session {
       queueBytes,
       policy: this.policy,
       stats: this.stats,
-      metadata: (filters, modes) => this.#metadata.payload(filters, modes),
+      metadata: async (filters, modes) => {
+        if (this.isMetadataRefreshAllowed) return this.#metadata.payload(filters, modes)
+        throw sttpError('ERR_STTP_METADATA_REFUSED', 'This publisher gives no metadata.')
+      },
       serve: (connection, subscription, before) => this.#serve(connection, subscription, before),
       told: (connection, event) => this.#told(connection, event),
       dropped: (connection, rows) => this.#dropped(connection, rows),
+      lostBlock: (_, bytes) => this.lose({ cause: 'disconnect', bytes }),
       malformed: (_, code, offset, length) => this.malformed(code, offset, length),
     })
     this.#connections.add(connection)
@@ -228,23 +385,50 @@ export class Publisher extends Session {
     if (subscription.startTimeConstraint || subscription.stopTimeConstraint) {
       throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', 'This publisher serves no historical subscriptions.')
     }
-    const member = before instanceof CohortMember ? before : undefined
-    return this.#routing.subscribe(connection, connection.modes, subscription, member)
+    const { permit } = this.#options
+    return this.#routing.subscribe({
+      host: connection,
+      modes: connection.modes,
+      subscription,
+      before: before instanceof CohortMember ? before : undefined,
+      permit: permit === undefined ? undefined : (signal) => permit(connection, signal),
+    })
   }
 
   #told(connection: ClientConnection, event: ConnectionEvent): void {
     const { peer } = connection
+    const { kind, ...rest } = event
     if (event.kind === 'user-command') {
-      this.onUserCommand?.(connection, event.number, event.payload)
+      this.userCommandReceived?.(connection, event.number, event.payload)
+      this.status.emit('peer-user-command', { peer, number: event.number, bytes: event.payload.length })
       return
     }
-    const signals = event.kind === 'subscribed' ? { signals: event.signals } : {}
-    const source = connection.subscription?.source
-    this.status.emit(`peer-${event.kind}`, { peer, ...signals, ...(source ? { program: source } : {}) })
-    if (event.kind !== 'left') return
-    this.#connections.delete(connection)
-    this.#drops.delete(connection)
-    if (this.#connections.size === 0) this.#onEmpty()
+    const program = connection.subscription?.source
+    const detail = event.kind === 'left' ? (event.error === undefined ? {} : describeError(event.error)) : rest
+    this.status.emit(`peer-${kind}`, { peer, ...detail, ...(program ? { program } : {}) })
+    switch (event.kind) {
+      case 'joined':
+        this.#say('statusMessage', `${peer} connected.`)
+        this.clientConnected?.(connection)
+        break
+      case 'subscribed':
+        this.#say('statusMessage', `${peer} subscribed to ${event.signals} signals.`)
+        break
+      case 'processing-interval':
+        this.processingIntervalChanged?.(connection, event.interval)
+        break
+      case 'left':
+        this.#say('statusMessage', `${peer} disconnected.`)
+        this.#connections.delete(connection)
+        this.#drops.delete(connection)
+        this.clientDisconnected?.(connection)
+        if (this.#connections.size === 0) this.#onEmpty()
+        break
+    }
+  }
+
+  #say(where: 'statusMessage' | 'errorMessage', text: string): void {
+    this.#options[where]?.(text)
   }
 
   /** Rows that are given up for a subscriber one after the other are one loss. */
@@ -253,4 +437,9 @@ export class Publisher extends Session {
     if (known !== undefined) this.loseMore(known, { count })
     else this.#drops.set(connection, this.lose({ cause: 'queue', count }))
   }
+}
+
+function checkedNumber(number: number): number {
+  if (Number.isInteger(number) && number >= 0 && number <= 15) return number
+  throw sttpError('ERR_STTP_USER_CODE', `a user command or response has a number from 0 to 15, not ${number}`)
 }

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { MeasurementBatch, SignalTable } from '../batch/index.js'
+import type { MeasurementBatch, Signal, SignalTable } from '../batch/index.js'
 import type { Clock } from '../session/index.js'
 import { type CacheSignals, cacheSignals } from './cache-signals.js'
-import type { SttpSubscription } from './codec.js'
-import { Cohort } from './cohort.js'
+import { SttpLatestMeasurements, type SttpSubscription } from './codec.js'
+import { Cohort, type CohortOptions } from './cohort.js'
+import { cohortFormat } from './cohort-format.js'
 import { CohortMember, type MemberHost } from './cohort-member.js'
 import { FrameMemory } from './frame-memory.js'
+import type { PublisherPermissions } from './publisher-options.js'
 
 /** What routing is made of. */
 export interface RoutingOptions {
@@ -16,11 +18,23 @@ export interface RoutingOptions {
   readonly name: string
   /** The ids that a filter selects; throws what is wrong with it. */
   readonly signalIds: (filter: string) => Uint8Array[]
+  readonly permissions: PublisherPermissions
   /** A subscriber is served from now on by another cohort. */
   readonly joined: (member: CohortMember) => void
 }
 
-const EVERYTHING = 'FILTER ActiveMeasurements WHERE True'
+/** A subscription that is to be routed. */
+export interface RoutedSubscription {
+  readonly host: MemberHost
+  readonly modes: number
+  readonly subscription: SttpSubscription
+  /** What serves the client now, and goes on to do so until the new subscription can. */
+  readonly before: CohortMember | undefined
+  /** Whether the client may have a signal; all unless told. */
+  readonly permit: ((signal: Signal) => boolean) | undefined
+}
+
+export const EVERYTHING = 'FILTER ActiveMeasurements WHERE True'
 /** How long after a subscription those that could share frames are brought together, ms. */
 const MERGE_DELAY = 1000
 
@@ -30,6 +44,8 @@ export class SubscriptionRouting {
   readonly #memory = new FrameMemory()
   readonly #cohorts = new Set<Cohort>()
   readonly #members = new Set<CohortMember>()
+  /** There while there are throttled subscriptions. */
+  #latest: SttpLatestMeasurements | undefined
   #isMerging = false
   #isOver = false
 
@@ -39,6 +55,7 @@ export class SubscriptionRouting {
 
   /** Encodes a batch once for each cohort; those who cannot be sent it yet hold it. */
   publish(batch: MeasurementBatch): void {
+    this.#latest?.update(batch.block.bytes)
     for (const cohort of this.#cohorts) cohort.publish(batch.block)
     for (const member of this.#members) member.hold(batch)
   }
@@ -48,50 +65,49 @@ export class SubscriptionRouting {
     await Promise.all([...this.#members].map((member) => member.ready()))
   }
 
-  /** A subscription of a client, in place of `before`, which serves it until the new one does. */
-  subscribe(
-    host: MemberHost,
-    modes: number,
-    subscription: SttpSubscription,
-    before: CohortMember | undefined,
-  ): CohortMember {
-    const { includeTime = true, useMillisecondResolution: milliseconds = false } = subscription
+  /** The member that serves a subscription: `before`, if there is one; throws what is wrong with the subscription. */
+  subscribe({ host, modes, subscription, before, permit }: RoutedSubscription): CohortMember {
+    const { signals: table, name, permissions } = this.#options
     const ids = this.#options.signalIds(subscription.filterExpression ?? EVERYTHING)
-    const signals = cacheSignals(ids, this.#options.signals, this.#options.name)
-    const format = { modes, includeTime, milliseconds }
-    const digest = createHash('sha256').update(signals.ids).digest('hex')
-    const key = `${format.modes} ${includeTime} ${milliseconds} ${digest}`
-    const inUse = before?.cohort?.cacheIndex
-    const cohort = this.#newCohort(key, format, signals, inUse === 0 ? 1 : 0)
+    const signals = cacheSignals(ids, { signals: table, name, permit })
+    const format = cohortFormat(modes, subscription, permissions)
+    const key = `${JSON.stringify(format)} ${digestOf(signals)}`
+    const make = (cacheIndex: number): Cohort => this.#newCohort({ key, format, signals, cacheIndex })
     if (before !== undefined) {
-      before.want(cohort)
+      before.want(signals.rows.length, make)
       return before
     }
-    const member = new CohortMember(
-      host,
-      {
-        joined: (member) => this.#joined(member),
-        relieved: (member) => this.#offerAlone(member),
-        left: (member) => {
-          this.#members.delete(member)
-          this.#forgetEmpty()
-        },
+    const routing = {
+      joined: (member: CohortMember) => this.#joined(member),
+      relieved: (member: CohortMember) => this.#offerAlone(member),
+      left: (member: CohortMember) => {
+        this.#members.delete(member)
+        this.#forgetEmpty()
       },
-      cohort,
-    )
+    }
+    const member = new CohortMember(host, routing)
+    member.want(signals.rows.length, make)
     this.#members.add(member)
     return member
   }
 
-  /** Brings nobody together any more. */
+  /** Brings nobody together any more, and sends nothing of itself. */
   close(): void {
     this.#isOver = true
+    for (const cohort of this.#cohorts) cohort.close()
   }
 
-  #newCohort(...[key, format, signals, cacheIndex]: [string, Cohort['format'], CacheSignals, number]): Cohort {
-    const cohort = new Cohort(key, format, signals, cacheIndex, this.#memory)
+  #newCohort(options: Pick<CohortOptions, 'key' | 'format' | 'signals' | 'cacheIndex'>): Cohort {
+    if (options.format.throttle !== null) this.#latest ??= new SttpLatestMeasurements()
+    const latest = options.format.throttle === null ? undefined : this.#latest
+    const cohort = new Cohort({ ...options, memory: this.#memory, clock: this.#options.clock, latest })
     this.#cohorts.add(cohort)
     return cohort
+  }
+
+  /** The same cohort for others, or with another of the two caches. */
+  #likeCohort({ options }: Cohort, cacheIndex: number): Cohort {
+    return this.#newCohort({ ...options, cacheIndex })
   }
 
   #joined(member: CohortMember): void {
@@ -108,8 +124,7 @@ export class SubscriptionRouting {
   /** Gives a subscriber that has caught up a cache, and so a start, of its own. */
   #offerAlone(member: CohortMember): void {
     const { cohort } = member
-    if (cohort === undefined) return
-    this.#newCohort(cohort.key, cohort.format, cohort.signals, cohort.cacheIndex ^ 1).offer([member])
+    if (cohort !== undefined) this.#likeCohort(cohort, cohort.cacheIndex ^ 1).offer([member])
   }
 
   /**
@@ -118,8 +133,11 @@ export class SubscriptionRouting {
    */
   #merge(): void {
     const groups = new Map<string, Cohort[]>()
-    for (const cohort of this.#cohorts) groups.set(cohort.key, [...(groups.get(cohort.key) ?? []), cohort])
-    for (const [key, cohorts] of groups) {
+    for (const cohort of this.#cohorts) {
+      const { key } = cohort.options
+      groups.set(key, [...(groups.get(key) ?? []), cohort])
+    }
+    for (const cohorts of groups.values()) {
       const settled = cohorts.filter((cohort) => cohort.members.size > 0 && cohort.isSettled)
       if (settled.length < 2) continue
       const largest = settled.reduce((a, b) => (b.members.size > a.members.size ? b : a))
@@ -128,17 +146,26 @@ export class SubscriptionRouting {
         settled.filter((cohort) => cohort.cacheIndex === index).flatMap((cohort) => [...cohort.members])
       const stray = using(apart).filter((member) => member.isSteady)
       if (stray.length > 0) {
-        this.#newCohort(key, largest.format, largest.signals, together).offer(stray)
+        this.#likeCohort(largest, together).offer(stray)
         continue
       }
       const members = using(together).filter((member) => member.isSteady)
-      if (members.length > 1) this.#newCohort(key, largest.format, largest.signals, apart).offer(members)
+      if (members.length > 1) this.#likeCohort(largest, apart).offer(members)
     }
   }
 
   #forgetEmpty(): void {
+    let isThrottled = false
     for (const cohort of this.#cohorts) {
-      if (cohort.members.size === 0 && cohort.isSettled) this.#cohorts.delete(cohort)
+      if (cohort.members.size === 0 && cohort.isSettled) {
+        cohort.close()
+        this.#cohorts.delete(cohort)
+      } else if (cohort.isThrottled) isThrottled = true
     }
+    if (!isThrottled) this.#latest = undefined
   }
+}
+
+function digestOf({ ids, unauthorized }: CacheSignals): string {
+  return createHash('sha256').update(ids).update('|').update(unauthorized).digest('hex')
 }

@@ -7,8 +7,8 @@ mod fault;
 
 use measurand_columns::Block;
 use measurand_sttp::{
-    BaseTimes, Command, Downlink, DownlinkOptions, Encoder, EncoderOptions, FrameLimits, MeasurementRows,
-    OperationalModes, Response, SignalIndexes, Uplink, UplinkError,
+    BaseTimes, Command, Downlink, DownlinkOptions, Encoder, EncoderOptions, FrameLimits, LatestMeasurements,
+    MeasurementRows, OperationalModes, Reasonability, Response, SignalIndexes, Uplink, UplinkError,
 };
 use napi::bindgen_prelude::{BigInt, Buffer, Uint8Array, Uint32Array};
 use napi_derive::napi;
@@ -222,10 +222,23 @@ struct EncoderState {
 
 #[napi]
 impl SttpEncoder {
-    /// An encoder for these operational modes; compact measurements with times, and those in milliseconds.
+    /// An encoder for these operational modes; compact measurements with times, and those in milliseconds; values that are
+    /// NaN left out; times never counted from the second base.
     #[napi(constructor, catch_unwind)]
-    pub fn new(modes: u32, include_time: bool, milliseconds: bool) -> Self {
-        let options = EncoderOptions { modes: OperationalModes(modes), include_time, milliseconds };
+    pub fn new(
+        modes: u32,
+        include_time: bool,
+        milliseconds: bool,
+        filter_nan: Option<bool>,
+        one_base_time: Option<bool>,
+    ) -> Self {
+        let options = EncoderOptions {
+            modes: OperationalModes(modes),
+            include_time,
+            milliseconds,
+            filter_nan: filter_nan.unwrap_or(false),
+            one_base_time: one_base_time.unwrap_or(false),
+        };
         Self { inner: Guarded::new(EncoderState { encoder: Encoder::new(options), frames: Vec::new() }) }
     }
 
@@ -273,9 +286,28 @@ impl SttpEncoder {
         })
     }
 
+    /// Moves the base times on where the block's measurements could not count from them, and gives the frame that says so.
+    /// The real time is `now`, ticks, or the latest of the block where that is null.
+    #[napi(catch_unwind)]
+    pub fn rotate_base_times(&mut self, mut block: Uint8Array, now: Option<BigInt>) -> Result<Option<Buffer>> {
+        self.inner.call(|EncoderState { encoder, frames }| {
+            let now = match now {
+                Some(ticks) => ticks.get_u64().1,
+                None => {
+                    // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+                    let bytes = unsafe { block.as_mut() };
+                    let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+                    MeasurementRows::of(&block).latest_ticks()
+                }
+            };
+            frames.clear();
+            Ok(encoder.rotate_base_times(now, frames).then(|| frames.as_slice().into()))
+        })
+    }
+
     /// Writes frames of the block's rows from `first_row` on into `out`, as many as fit whole; gives the rows taken, 0
-    /// where `out` has no room for a frame (32,786 bytes). `result` gets the bytes written and the measurements in them:
-    /// rows taken beyond these are of other signals.
+    /// where `out` has no room for a frame (32,786 bytes). `result` gets the bytes written, the measurements in them, and
+    /// how many were left out as NaN: rows taken beyond these are of other signals.
     #[napi(catch_unwind)]
     pub fn encode(
         &mut self,
@@ -290,16 +322,80 @@ impl SttpEncoder {
             let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
             let rows = MeasurementRows::of(&block).from(first_row as usize);
             frames.clear();
+            let filtered = encoder.filtered();
             let encoded = encoder.encode(&rows, out.len(), frames);
             // SAFETY: the publisher owns both; `out` is not given out before this call is over.
             let (out, result) = unsafe { (out.as_mut(), result.as_mut()) };
-            let (Some(out), [bytes, measurements, ..]) = (out.get_mut(..frames.len()), result) else {
+            let (Some(out), [bytes, measurements, rest @ ..]) = (out.get_mut(..frames.len()), result) else {
                 return Err(error("ERR_SESSION_BLOCK_BYTES", "the result has two words"));
             };
             out.copy_from_slice(frames);
             *bytes = frames.len() as u32;
             *measurements = encoded.measurements as u32;
+            if let [left_out, ..] = rest {
+                *left_out = (encoder.filtered() - filtered) as u32;
+            }
             Ok(encoded.rows as u32)
+        })
+    }
+}
+
+/// The latest measurement of each signal, for throttled subscriptions.
+#[napi]
+pub struct SttpLatestMeasurements {
+    inner: Guarded<LatestMeasurements>,
+}
+
+#[napi]
+#[allow(clippy::new_without_default, reason = "JavaScript has no defaults")]
+impl SttpLatestMeasurements {
+    /// Without any.
+    #[napi(constructor, catch_unwind)]
+    pub fn new() -> Self {
+        Self { inner: Guarded::new(LatestMeasurements::new()) }
+    }
+
+    /// Takes the block's measurements.
+    #[napi(catch_unwind)]
+    pub fn update(&mut self, mut block: Uint8Array) -> Result<()> {
+        self.inner.call(|latest| {
+            // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+            let bytes = unsafe { block.as_mut() };
+            let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            latest.update(&MeasurementRows::of(&block));
+            Ok(())
+        })
+    }
+
+    /// The latest time of all, ticks; 0 where there is none.
+    #[napi(getter, catch_unwind)]
+    pub fn latest_ticks(&mut self) -> Result<BigInt> {
+        self.inner.call(|latest| Ok(latest.latest_ticks().into()))
+    }
+
+    /// Appends the latest of the signals to a block; gives how many signals were looked at. Where `real_time` is given,
+    /// times more than `lag` earlier or `lead` later make NaN of a value (all in ticks).
+    #[napi(catch_unwind)]
+    pub fn write(
+        &mut self,
+        signals: &[u32],
+        mut block: Uint8Array,
+        real_time: Option<BigInt>,
+        lag: f64,
+        lead: f64,
+    ) -> Result<u32> {
+        self.inner.call(|latest| {
+            // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+            let bytes = unsafe { block.as_mut() };
+            let mut block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            let reasonability = real_time.map(|ticks| Reasonability {
+                real_time: ticks.get_u64().1,
+                lag: lag as u64,
+                lead: lead as u64,
+            });
+            let looked = latest.write(signals, reasonability, &mut block);
+            block.close(measurand_columns::Status::NeedMore, 0, 0);
+            Ok(looked as u32)
         })
     }
 }

@@ -1,4 +1,7 @@
+use measurand_columns::ticks;
+
 use crate::compact::{self, TimeForm};
+use crate::signal_rows::NO_ROW;
 use crate::tssc::{self, Sequence};
 use crate::{
     BaseTimes, CommandCode, MeasurementRows, OperationalModes, Response, ResponseCode, SignalIndexCache, SignalIndexes,
@@ -14,12 +17,22 @@ pub struct EncoderOptions {
     pub include_time: bool,
     /// Compact times are offsets of whole milliseconds.
     pub milliseconds: bool,
+    /// NaN values are not sent.
+    pub filter_nan: bool,
+    /// Compact times never count from the second base time: sttpapi's subscriber ends the connection by them.
+    pub one_base_time: bool,
 }
 
 impl EncoderOptions {
     /// What a subscriber asked for.
     pub fn new(modes: OperationalModes, subscription: &Subscription) -> Self {
-        Self { modes, include_time: subscription.include_time, milliseconds: subscription.use_millisecond_resolution }
+        Self {
+            modes,
+            include_time: subscription.include_time,
+            milliseconds: subscription.use_millisecond_resolution,
+            filter_nan: subscription.request_nan_value_filter,
+            one_base_time: subscription.assembly_info.is_sttpapi(),
+        }
     }
 }
 
@@ -30,10 +43,12 @@ impl EncoderOptions {
 /// cache ([`Encoder::is_ready`]) no measurement is taken: the caller holds them.
 ///
 /// ```
-/// use measurand_sttp::{CacheRecord, Encoder, EncoderOptions, MeasurementRows, OperationalModes, SignalIndexCache};
+/// use measurand_sttp::{
+///     CacheRecord, Encoder, EncoderOptions, MeasurementRows, OperationalModes, SignalIndexCache, Subscription,
+/// };
 ///
 /// let modes = OperationalModes::COMPRESSED;
-/// let mut encoder = Encoder::new(EncoderOptions { modes, include_time: true, milliseconds: false });
+/// let mut encoder = Encoder::new(EncoderOptions::new(modes, &Subscription::default()));
 /// let record = CacheRecord { index: 0, signal_id: Default::default(), source: "DEMO".into(), key_id: 1 };
 /// let cache = SignalIndexCache { records: vec![record], ..Default::default() };
 /// let mut wire = Vec::new();
@@ -54,6 +69,9 @@ pub struct Encoder {
     frame_bytes: usize,
     /// The number of the next TSSC packet.
     sequence: u16,
+    /// The signal column without the rows whose values are NaN.
+    kept: Vec<u32>,
+    filtered: u64,
 }
 
 /// A cache that the subscriber has or will have.
@@ -81,6 +99,8 @@ impl Encoder {
             tssc: tssc::Encoder::new(),
             frame_bytes: data_packet::MAX_BYTES,
             sequence: 0,
+            kept: Vec::new(),
+            filtered: 0,
         }
     }
 
@@ -158,10 +178,46 @@ impl Encoder {
         self.base_times
     }
 
+    /// Measurements of the cache's signals that were left out so far because they were NaN.
+    pub fn filtered(&self) -> u64 {
+        self.filtered
+    }
+
+    /// Moves the base times on where measurements of about `now` (ticks) could not count from them, and appends the frame
+    /// that says so; false where nothing was to be done, as without times or in TSSC.
+    pub fn rotate_base_times(&mut self, now: u64, out: &mut Vec<u8>) -> bool {
+        let EncoderOptions { modes, include_time, milliseconds, one_base_time, .. } = self.options;
+        if modes.is_tssc() || !include_time || now == 0 {
+            return false;
+        }
+        let due = self.base_times.due(now & ticks::VALUE_MASK, BaseTimes::interval(milliseconds), one_base_time);
+        if let Some(times) = due {
+            self.set_base_times(times, out);
+        }
+        due.is_some()
+    }
+
     /// Appends frames of data packets with as many of `rows` as fit: no frame begins where fewer than
     /// [`Encoder::MAX_FRAME_BYTES`] of `room` are left. Rows of signals that are not in the cache are taken and not
-    /// written. Without a cache nothing is taken.
+    /// written, and NaN values where the options say so. Without a cache nothing is taken.
     pub fn encode(&mut self, rows: &MeasurementRows<'_>, room: usize, out: &mut Vec<u8>) -> tssc::Encoded {
+        if !self.options.filter_nan || !rows.value.iter().any(|value| value.is_nan()) {
+            return self.encode_all(rows, room, out);
+        }
+        let mut kept = core::mem::take(&mut self.kept);
+        kept.clear();
+        let signals = rows.signal.iter().zip(rows.value);
+        kept.extend(signals.map(|(&signal, value)| if value.is_nan() { NO_ROW } else { signal }));
+        let encoded = self.encode_all(&MeasurementRows { signal: &kept, ..*rows }, room, out);
+        if let Some(slot) = &self.active {
+            let left_out = rows.signal.iter().zip(&kept).take(encoded.rows).filter(|(signal, kept)| signal != kept);
+            self.filtered += left_out.filter(|(signal, _)| slot.indexes.index(**signal).is_some()).count() as u64;
+        }
+        self.kept = kept;
+        encoded
+    }
+
+    fn encode_all(&mut self, rows: &MeasurementRows<'_>, room: usize, out: &mut Vec<u8>) -> tssc::Encoded {
         let start = out.len();
         let mut encoded = tssc::Encoded::default();
         while encoded.rows < rows.len() && room.saturating_sub(out.len() - start) >= Self::MAX_FRAME_BYTES {

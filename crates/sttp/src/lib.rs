@@ -26,6 +26,7 @@ mod frame;
 pub mod gzip;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+mod latest_measurements;
 mod measurement_rows;
 pub mod metadata;
 mod operational_modes;
@@ -54,6 +55,7 @@ pub use downlink::{
 };
 pub use encoder::{Encoder, EncoderOptions};
 pub use frame::{Deframer, Frame, FrameError, FrameLimits, LENGTH_BYTES, write_frame};
+pub use latest_measurements::{LatestMeasurements, Reasonability};
 pub use measurement_rows::MeasurementRows;
 pub use operational_modes::{Encoding, OperationalModes};
 pub use quirk::Quirk;

@@ -52,6 +52,15 @@ impl<'a> MeasurementRows<'a> {
         }
     }
 
+    /// The latest time of all, ticks without leap bits; 0 where none is known.
+    pub fn latest_ticks(&self) -> u64 {
+        if self.raw_time.is_empty() {
+            self.time.iter().copied().max().map_or(0, ticks::from_ns)
+        } else {
+            self.raw_time.iter().map(|ticks| ticks & ticks::VALUE_MASK).max().unwrap_or(0)
+        }
+    }
+
     /// The rows that a block holds.
     pub fn of(block: &'a Block<'_>) -> Self {
         let len = block.len();

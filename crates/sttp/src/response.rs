@@ -94,6 +94,8 @@ pub enum Response {
     UserResponse {
         /// 0 to 15.
         number: u8,
+        /// The command that it answers.
+        command: CommandCode,
         /// What it carries.
         payload: Vec<u8>,
     },
@@ -172,7 +174,9 @@ impl Response {
                 Self::Notification { hash, text: text(reader.rest()) }
             }
             ResponseCode::CONFIGURATION_CHANGED => Self::ConfigurationChanged,
-            ResponseCode(code @ 0xE0..=0xEF) => Self::UserResponse { number: code & 15, payload: payload.to_vec() },
+            ResponseCode(code @ 0xE0..=0xEF) => {
+                Self::UserResponse { number: code & 15, command, payload: payload.to_vec() }
+            }
             ResponseCode::NO_OP => Self::NoOp,
             _ => Self::Other { code, command, payload: payload.to_vec() },
         })
@@ -200,7 +204,10 @@ impl Response {
     /// Its second byte.
     pub const fn command(&self) -> CommandCode {
         match self {
-            Self::Succeeded { command, .. } | Self::Failed { command, .. } | Self::Other { command, .. } => *command,
+            Self::Succeeded { command, .. }
+            | Self::Failed { command, .. }
+            | Self::UserResponse { command, .. }
+            | Self::Other { command, .. } => *command,
             Self::Metadata(_) => CommandCode::METADATA_REFRESH,
             _ => CommandCode::SUBSCRIBE,
         }

@@ -213,6 +213,11 @@ impl Default for Subscription {
 }
 
 impl AssemblyInfo {
+    /// Whether it is sttpapi, the Python library.
+    pub fn is_sttpapi(&self) -> bool {
+        self.source == "STTP Python Library"
+    }
+
     fn parse(text: &str) -> Self {
         let settings = ConnectionString::parse(text);
         let value = |name| settings.get(name).unwrap_or_default().to_owned();

@@ -151,9 +151,12 @@ fn from_response(response: Response) -> SttpControl {
             SttpControl { hash: Some(hash), text: Some(text), ..of("notification") }
         }
         Response::ConfigurationChanged => of("configurationChanged"),
-        Response::UserResponse { number, payload } => {
-            SttpControl { number: Some(number.into()), payload: Some(payload.into()), ..of("userResponse") }
-        }
+        Response::UserResponse { number, command, payload } => SttpControl {
+            number: Some(number.into()),
+            command: Some(command.0.into()),
+            payload: Some(payload.into()),
+            ..of("userResponse")
+        },
         Response::NoOp => of("noOp"),
         Response::Other { code, command, payload } => SttpControl {
             code: Some(code.0.into()),
@@ -225,7 +228,11 @@ impl TryFrom<SttpControl> for Response {
             }),
             "notification" => Self::Notification { hash: control.hash.ok_or_else(|| lacks("hash"))?, text: text() },
             "configurationChanged" => Self::ConfigurationChanged,
-            "userResponse" => Self::UserResponse { number: control.number.unwrap_or(0) as u8, payload: payload() },
+            "userResponse" => {
+                let number = control.number.unwrap_or(0) as u8 & 15;
+                let command = control.command.map_or(0xD0 | number, |code| code as u8);
+                Self::UserResponse { number, command: CommandCode(command), payload: payload() }
+            }
             "noOp" => Self::NoOp,
             "other" => Self::Other {
                 code: control.code.map(|code| ResponseCode(code as u8)).ok_or_else(|| lacks("code"))?,

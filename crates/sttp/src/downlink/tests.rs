@@ -82,7 +82,7 @@ fn downlink(modes: OperationalModes) -> Downlink {
 
 /// A publisher's encoder whose cache of `count` signals is in use, and what it has sent.
 fn publisher(modes: OperationalModes, count: u32) -> (Encoder, Vec<u8>) {
-    let mut encoder = Encoder::new(EncoderOptions { modes, include_time: true, milliseconds: false });
+    let mut encoder = Encoder::new(EncoderOptions::new(modes, &Subscription::default()));
     let mut wire = Vec::new();
     encoder.update_cache(cache(count), (0..count).collect(), &mut wire);
     encoder.confirm_cache(&mut wire);

@@ -12,7 +12,7 @@ fn cache(index: i32) -> SignalIndexCache {
 }
 
 fn encoder(modes: OperationalModes) -> Encoder {
-    Encoder::new(EncoderOptions { modes, include_time: true, milliseconds: false })
+    Encoder::new(EncoderOptions::new(modes, &Subscription::default()))
 }
 
 /// The code of each frame, and of a cache its index, of a data packet its flags.
@@ -99,4 +99,45 @@ fn frames_stay_within_their_room_and_the_protocols_limit() {
         assert!(packets > 10);
         assert_eq!(encoder.encode(&rows, Encoder::MAX_FRAME_BYTES - 1, &mut wire).rows, 0);
     }
+}
+
+#[test]
+fn nan_values_are_left_out_where_asked() {
+    for modes in [OperationalModes::COMPRESSED, OperationalModes(0xC000_0222)] {
+        let subscription = Subscription { request_nan_value_filter: true, ..Subscription::default() };
+        let mut encoder = Encoder::new(EncoderOptions::new(modes, &subscription));
+        encoder.use_cache(0, [(3, 0), (4, 1)].into_iter().collect());
+        let rows = MeasurementRows { value: &[f64::NAN, 2.0], ..ROWS };
+        let mut wire = Vec::new();
+        let encoded = encoder.encode(&rows, usize::MAX, &mut wire);
+        assert_eq!((encoded.rows, encoded.measurements), (2, 1));
+        wire.clear();
+        let rows = MeasurementRows { value: &[f64::NAN; 2], ..ROWS };
+        let encoded = encoder.encode(&rows, usize::MAX, &mut wire);
+        assert_eq!((encoded.rows, encoded.measurements, wire.len()), (2, 0, 0));
+        assert_eq!(encoder.filtered(), 3);
+    }
+}
+
+#[test]
+fn base_times_are_sent_before_the_first_measurements_and_move_on() {
+    let mut encoder = encoder(OperationalModes(0xC000_0222));
+    encoder.use_cache(0, [(3, 0)].into_iter().collect());
+    let mut wire = Vec::new();
+    let now = 638_000_000_000_000_000;
+    assert!(encoder.rotate_base_times(now, &mut wire));
+    assert!(!encoder.rotate_base_times(now + 1, &mut wire));
+    assert_eq!(frames(&wire), [(0x84, 0)]);
+    let time = [ticks::to_ns(now).0];
+    let rows = MeasurementRows { time: &time, value: &[1.0], signal: &[3], flags: &[0], raw_time: &[] };
+    wire.clear();
+    encoder.encode(&rows, usize::MAX, &mut wire);
+    assert_eq!(wire.len(), 4 + 6 + 5 + 13);
+    assert!(encoder.rotate_base_times(now + BaseTimes::interval(false), &mut wire));
+    assert_eq!(encoder.base_times().time_index, 1);
+    // Neither TSSC nor measurements without a time have them.
+    assert!(!self::encoder(OperationalModes::COMPRESSED).rotate_base_times(now, &mut wire));
+    let subscription = Subscription { include_time: false, ..Subscription::default() };
+    let options = EncoderOptions::new(OperationalModes(0xC000_0222), &subscription);
+    assert!(!Encoder::new(options).rotate_base_times(now, &mut wire));
 }

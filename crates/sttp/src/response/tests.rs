@@ -35,7 +35,11 @@ fn responses() -> impl Strategy<Value = Response> {
         (any::<u32>(), text()).prop_map(|(hash, text)| Response::Notification { hash, text }),
         Just(Response::ConfigurationChanged),
         Just(Response::NoOp),
-        (0..16_u8, payload()).prop_map(|(number, payload)| Response::UserResponse { number, payload }),
+        (0..16_u8, any::<u8>(), payload()).prop_map(|(number, command, payload)| Response::UserResponse {
+            number,
+            command: CommandCode(command),
+            payload
+        }),
         (0..0x80_u8, command(), payload()).prop_map(|(code, command, payload)| Response::Other {
             code: ResponseCode(code),
             command,
