@@ -1,10 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { ConsumerBackend } from '../../ts/sisock/bridge/backend.js'
 import { GrafanaBridge, type GrafanaBridgeOptions } from '../../ts/sisock/bridge/bridge.js'
+import { DASHBOARDS, dashboard } from '../../ts/sisock/bridge/dashboards.js'
 import { intervalOf } from '../../ts/sisock/bridge/faces.js'
 import { splitTarget, strideOf } from '../../ts/sisock/bridge/query.js'
+import type { Column, FieldInfo, FieldsReply } from '../../ts/sisock/data.js'
 import { EPOCH, FormulaNode } from './formula-node.js'
 import { house } from './house.js'
 
@@ -180,4 +184,55 @@ test('targets, intervals and strides', (t) => {
   ])
   t.is(strideOf({ targets: [], from: 0, to: 100_000, intervalMs: 1000, maxDataPoints: 10 }), 10)
   t.is(strideOf({ targets: [], from: 0, to: 100_000 }), null)
+})
+
+test('ready dashboards are served, and are those of docs/grafana', async (t) => {
+  const { ask, send } = await setup(t)
+  for (const name of DASHBOARDS) {
+    const committed = JSON.parse(readFileSync(join(import.meta.dirname, `../../docs/grafana/${name}.json`), 'utf8'))
+    t.deepEqual(JSON.parse(JSON.stringify(dashboard(name, 'http://127.0.0.1:5000'))), committed, name)
+    t.is((await ask(`/dashboards/${name}.json`)).uid, `measurand-${name}`)
+  }
+  // The panel's URL, with what Grafana puts in, gives the columns that the panel names.
+  const board = await ask('/dashboards/infinity.json')
+  const [{ url, columns }] = board.panels[0].targets as [{ url: string; columns: { selector: string }[] }]
+  const values: Record<string, string> = {
+    target: 'formula::ramp',
+    __from: String(EPOCH * 1000),
+    __to: String((EPOCH + 60) * 1000),
+    __interval_ms: '10000',
+    __maxDataPoints: '500',
+    bridge: '',
+  }
+  const path = url.replaceAll(/\$(\w+)/g, (_, name: string) => values[name] ?? `unknown ${name}`)
+  const rows = (await ask(path)) as Record<string, unknown>[]
+  t.is(rows.length, 6)
+  for (const { selector } of columns) t.true(Object.hasOwn(rows[0] as object, selector), selector)
+  t.deepEqual((await ask('/api/targets'))[0], { text: 'formula::ramp', value: 'formula::ramp' })
+  t.is(await ask('/api/span'), null)
+  const page = await send('/', undefined, { accept: 'text/html' })
+  t.regex(page.body.toString(), /<script src="\/page.js">/)
+  t.is((await send('/uplot.js')).status, 200)
+})
+
+test('targets with commas are asked for whole, several are parted', async (t) => {
+  const { home, ask } = await setup(t)
+  class Comma extends FormulaNode {
+    override async getFields(start: number, end: number): Promise<FieldsReply> {
+      const [fields, timelines] = await super.getFields(start, end)
+      return [{ 'a,b': { ...(fields['ramp'] as FieldInfo) } }, timelines]
+    }
+    override getData(_: readonly string[], start: number, end: number, stride: number | null) {
+      const reply = super.getData(['ramp'], start, end, stride)
+      return reply && { ...reply, data: { 'a,b': reply.data['ramp'] as Column } }
+    }
+  }
+  await home.keep(new Comma(home.server, 'comma')).connect()
+  const window = `from=${EPOCH * 1000}&to=${EPOCH * 1000 + 100}`
+  t.deepEqual(await ask(`/api/data?target=comma::a,b&${window}`), [{ time: EPOCH * 1000, 'comma::a,b': 0 }])
+  t.deepEqual(Object.keys((await ask(`/api/data?target=formula::ramp,formula::sine&${window}`))[0]), [
+    'time',
+    'formula::ramp',
+    'formula::sine',
+  ])
 })

@@ -1,6 +1,8 @@
+import { scriptOf } from './assets.js'
 import { page } from './page.js'
 
-const STYLE = `
+/** How pages look. */
+export const STYLE = `
 :root { color-scheme: light; font: 14px/1.4 system-ui, sans-serif }
 * { box-sizing: border-box }
 body { margin: 0; display: grid; grid-template: auto minmax(0, 1fr) auto / 230px minmax(0, 1fr); height: 100vh; background: #fff; color: #111827 }
@@ -50,5 +52,5 @@ export const HTML = `<!doctype html>
 </html>
 `
 
-/** The page's script: the function as text. A loader that keeps names of functions calls \`__name\` in it. */
-export const SCRIPT = `(() => { const __name = (target) => target; (${page})() })()\n`
+/** The page's script. */
+export const SCRIPT = scriptOf(page)

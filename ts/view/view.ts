@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Batch } from '../batch/index.js'
 import { type Clock, type Sink, type Source, type StatusEvent, systemClock } from '../session/index.js'
+import { type Assets, loadAssets, PAGE_HEADERS } from './assets.js'
 import { viewError } from './error-codes.js'
 import { Fields } from './fields.js'
 import { HTML, SCRIPT } from './html.js'
@@ -29,8 +27,6 @@ const SIGNALS = 64
 const LOOK_BYTES = 64 * 1024
 /** Events and records that are read in a frame, the newest: parsing all of a fast stream would hold up its source. */
 const ROWS = { looked: 500, unlooked: 5 }
-
-type Assets = ReadonlyMap<string, readonly [type: string, body: string | Buffer]>
 
 interface Page {
   readonly socket: WebSocket
@@ -92,7 +88,7 @@ export class View implements Sink {
 
   /** Opens the page of a source. */
   static async open(source: Source, { port = 0, clock = systemClock }: ViewOptions = {}): Promise<View> {
-    const view = new View(source, await loadAssets(), clock)
+    const view = new View(source, await loadAssets(HTML, SCRIPT), clock)
     await new Promise<void>((resolve, reject) => {
       view.#server.once('error', (cause) =>
         reject(viewError('ERR_VIEW_ADDRESS', `${HOST}:${port}: ${(cause as Error).message}`, { cause })),
@@ -177,13 +173,7 @@ export class View implements Sink {
       return
     }
     const [type, body] = asset
-    response.writeHead(200, {
-      'content-type': type,
-      'cache-control': 'no-store',
-      'content-security-policy':
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:",
-      'x-content-type-options': 'nosniff',
-    })
+    response.writeHead(200, { ...PAGE_HEADERS, 'content-type': type })
     response.end(body)
   }
 
@@ -305,20 +295,4 @@ function readLook(text: string): LookMessage | undefined {
   } catch {
     return undefined
   }
-}
-
-async function loadAssets(): Promise<Assets> {
-  let folder: string
-  try {
-    folder = dirname(createRequire(import.meta.url).resolve('uplot/package.json'))
-  } catch (cause) {
-    throw viewError('ERR_VIEW_UPLOT_MISSING', 'the package uplot is not installed: npm install uplot', { cause })
-  }
-  const javascript = 'text/javascript; charset=utf-8'
-  return new Map<string, readonly [type: string, body: string | Buffer]>([
-    ['/', ['text/html; charset=utf-8', HTML]],
-    ['/page.js', [javascript, SCRIPT]],
-    ['/uplot.js', [javascript, await readFile(join(folder, 'dist', 'uPlot.iife.min.js'))]],
-    ['/uplot.css', ['text/css; charset=utf-8', await readFile(join(folder, 'dist', 'uPlot.min.css'))]],
-  ])
 }

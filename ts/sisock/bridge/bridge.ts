@@ -3,9 +3,11 @@ import type { AddressInfo } from 'node:net'
 import { gzip } from 'node:zlib'
 import { sessionError } from '../../session/error-codes.js'
 import { Session, type SessionOptions } from '../../session/session.js'
+import { type Assets, loadAssets, PAGE_HEADERS } from '../../view/assets.js'
 import { isSignature } from '../authentication.js'
 import type { BridgeBackend } from './backend.js'
 import { BridgeError, ROUTES } from './faces.js'
+import { HTML, SCRIPT } from './page/html.js'
 
 /** What a bridge is made of. */
 export interface GrafanaBridgeOptions extends SessionOptions {
@@ -21,10 +23,12 @@ export interface GrafanaBridgeOptions extends SessionOptions {
 /** Below this, bytes, packing costs more than it saves. */
 const PACKED = 1024
 
+const PAGE_PATHS = new Set(['/', '/page.js', '/uplot.js', '/uplot.css'])
+
 /**
  * Answers Grafana by HTTP in three faces over one core: SimpleJson (`/search`, `/query`, `/annotations`, `/tag-keys`,
  * `/tag-values`), simpod JSON (`/metrics`, `/metric-payload-options`, `/variable`) and plain GETs for Infinity
- * (`/api/nodes`, `/api/fields`, `/api/data`, `/api/annotations`).
+ * (`/api/nodes`, `/api/fields`, `/api/data`, `/api/annotations`, `/api/span`). Browsers get a page at `/`.
  *
  * ```ts
  * const bridge = new GrafanaBridge({ backend: new ConsumerBackend(consumer) })
@@ -35,6 +39,7 @@ export class GrafanaBridge extends Session {
   readonly system = 'sisock'
   readonly #options: GrafanaBridgeOptions
   #server: Server | undefined
+  #assets: Assets | undefined
 
   constructor(options: GrafanaBridgeOptions) {
     super('sisock-bridge', options)
@@ -78,6 +83,7 @@ export class GrafanaBridge extends Session {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.stats.messagesIn++
+    if (await this.#page(request, response)) return
     response.setHeader('access-control-allow-origin', this.#options.origin ?? '*')
     response.setHeader('access-control-allow-methods', 'GET, POST, OPTIONS')
     response.setHeader('access-control-allow-headers', 'accept, authorization, content-type')
@@ -97,6 +103,23 @@ export class GrafanaBridge extends Session {
     }
   }
 
+  /** The page of its own, for browsers: it holds nothing, what it asks for wants the token. */
+  async #page({ url = '', method, headers }: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const [path = ''] = url.split('?')
+    if (method !== 'GET' || (path === '/' && !/\btext\/html\b/.test(headers.accept ?? ''))) return false
+    if (!PAGE_PATHS.has(path)) return false
+    try {
+      this.#assets ??= await loadAssets(HTML, SCRIPT)
+    } catch {
+      // Without uPlot there is no page, and all else is there.
+      return false
+    }
+    const [type, body] = this.#assets.get(path) as readonly [string, string | Buffer]
+    response.writeHead(200, { ...PAGE_HEADERS, vary: 'accept', 'content-type': type }).end(body)
+    this.stats.messagesOut++
+    return true
+  }
+
   async #route(request: IncomingMessage): Promise<unknown> {
     const url = new URL(request.url ?? '/', 'http://bridge')
     if (url.pathname === '/') return { name: 'measurand sisock bridge', ok: true }
@@ -105,7 +128,8 @@ export class GrafanaBridge extends Session {
     if (route === undefined) throw new BridgeError(404, `there is no ${url.pathname}`)
     if (request.method !== 'GET' && request.method !== 'POST')
       throw new BridgeError(405, `${request.method} is not answered`)
-    return route(this.#options.backend, { query: url.searchParams, body: await this.#body(request) })
+    const host = request.headers.host ?? '127.0.0.1:5000'
+    return route(this.#options.backend, { query: url.searchParams, body: await this.#body(request), host })
   }
 
   #authorize({ headers }: IncomingMessage): void {

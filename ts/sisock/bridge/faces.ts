@@ -1,4 +1,5 @@
 import type { Annotation, BridgeBackend } from './backend.js'
+import { DASHBOARDS, dashboard } from './dashboards.js'
 import { type Query, runQuery, type Series } from './query.js'
 
 /** What came by HTTP. */
@@ -6,6 +7,8 @@ export interface BridgeRequest {
   readonly query: URLSearchParams
   /** The parsed body, or an empty object. */
   readonly body: Readonly<Record<string, unknown>>
+  /** Under which host and port the bridge was reached. */
+  readonly host: string
 }
 
 /** A route: gives what is to be sent as JSON. */
@@ -151,7 +154,10 @@ const API: Readonly<Record<string, Route>> = {
     return Object.entries(fields).map(([name, info]) => ({ target: `${node}::${name}`, name, ...info }))
   },
   '/api/data': async (backend, { query }) => {
-    const wanted = query.getAll('target').flatMap((text) => text.split(','))
+    const known = new Set(query.getAll('target'))
+    // A comma may be a field's own: the whole text is looked for first.
+    const all = [...known].some((text) => text.includes(',')) ? new Set(await targets(backend)) : known
+    const wanted = [...known].flatMap((text) => (all.has(text) ? [text] : text.split(',')))
     if (wanted.length === 0) throw new BridgeError(400, 'which target? /api/data?target=NODE::FIELD&from=MS&to=MS')
     const number = (name: string): number | undefined => {
       const text = query.get(name)
@@ -166,8 +172,10 @@ const API: Readonly<Record<string, Route>> = {
       ...(maxDataPoints === undefined ? {} : { maxDataPoints }),
     })
     if (wanted.length === 1 && series[0]?.error !== undefined) throw new BridgeError(404, series[0].error)
-    return rows(series)
+    return query.get('shape') === 'long' ? longRows(series) : rows(series)
   },
+  '/api/targets': async (backend) => (await targets(backend)).map((target) => ({ text: target, value: target })),
+  '/api/span': async (backend) => (await backend.span?.()) ?? null,
   '/api/annotations': async (backend, { query }) => annotationsOf(backend, query.get('from'), query.get('to')),
 }
 
@@ -184,5 +192,18 @@ function rows(series: readonly Series[]): Record<string, unknown>[] {
   return [...table.values()].sort((left, right) => (left['time'] as number) - (right['time'] as number))
 }
 
+/** One row a sample: for whoever cannot know the names of columns beforehand. */
+function longRows(series: readonly Series[]): Record<string, unknown>[] {
+  return series.flatMap((one) => datapoints(one).map(([value, time]) => ({ time, target: one.target, value })))
+}
+
+/** Ready dashboards; the data source Infinity asks where the request went to. */
+const READY: Readonly<Record<string, Route>> = Object.fromEntries(
+  DASHBOARDS.map((name) => [
+    `/dashboards/${name}.json`,
+    async (_: BridgeBackend, { host }: BridgeRequest) => dashboard(name, `http://${host}`),
+  ]),
+)
+
 /** Routes by path. */
-export const ROUTES: Readonly<Record<string, Route>> = { ...SIMPLE_JSON, ...SIMPOD, ...API }
+export const ROUTES: Readonly<Record<string, Route>> = { ...SIMPLE_JSON, ...SIMPOD, ...API, ...READY }
