@@ -1,4 +1,4 @@
-import type { Batch } from '../batch/index.js'
+import { type Batch, countedRows } from '../batch/index.js'
 import { sessionError } from '../session/error-codes.js'
 import { type SourceDescription, type SourceOptions, SourceSession } from '../session/index.js'
 import { DataReceiver } from './data-receiver.js'
@@ -68,10 +68,10 @@ export abstract class CdtpSource extends SourceSession<RecordBatch> {
     return this.start()
   }
 
-  /** BOR and EOR are rows of the table and no records. */
+  /** BOR and EOR are rows of the table and no records. A part of a message, or what waited on disk, is only a batch. */
   override countOf(batch: Batch): number {
-    const kind = batch instanceof RecordBatch ? batch.kind : kindOf(batch)
-    return kind === MessageType.DATA ? batch.length : 0
+    if (!(batch instanceof RecordBatch)) return countedRows(batch)
+    return batch.kind === MessageType.DATA ? batch.length : 0
   }
 
   describe(): SourceDescription {
@@ -232,9 +232,4 @@ export class GroupSource extends CdtpSource {
   protected hangUp(): void {
     void this.satellite.close()
   }
-}
-
-/** Of which kind the rows are of a part of a message, or of one that waited on disk: they are all of one. */
-function kindOf(batch: Batch): number | undefined {
-  return batch.columns().find(({ field }) => field.name === 'kind')?.buffers[1]?.[0]
 }

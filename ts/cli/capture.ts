@@ -17,8 +17,8 @@ import { showProgress } from './progress.js'
 import { open, pipelineOptions, SOURCE_OPTIONS, urlsOf } from './source-options.js'
 import { summarize } from './summary.js'
 
-/** Systems whose bytes go through a network of ours. */
-const CAPTURED = ['sttp', 'tia']
+/** Systems that show their bytes to a network of ours. */
+const CAPTURED = ['cdtp', 'sttp', 'tia']
 
 export const command: Command = {
   usage: 'URL -o FILE',

@@ -117,6 +117,11 @@ export class CapturingNetwork implements Network {
     return this.#capture(await this.#network.datagrams(endpoint), true)
   }
 
+  observe(): (direction: CaptureItem['direction'], kind: number, bytes: Uint8Array) => void {
+    const channel = this.#channels++
+    return (direction, kind, bytes) => this.#take({ time: this.#clock.now(), channel, direction, kind, bytes })
+  }
+
   /** The transport itself, with what passes through `start` and `write` told. */
   #capture(transport: Transport, isDatagram: boolean): Transport {
     const channel = this.#channels++

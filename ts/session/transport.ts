@@ -98,4 +98,9 @@ export interface Network {
   listen(endpoint: Endpoint, accept: (transport: Transport) => void): Promise<Listener>
   /** Opens a datagram socket. */
   datagrams(endpoint: DatagramEndpoint): Promise<Transport>
+  /**
+   * Begins to look at a connection that a library of its own carries; gives what is told its bytes, with a number of
+   * `CAPTURE_KIND`. Only networks that look at bytes have it.
+   */
+  observe?(): (direction: 'received' | 'sent', kind: number, bytes: Uint8Array) => void
 }

@@ -4,6 +4,7 @@ import {
   type Batch,
   Block,
   COLUMN,
+  countedRows,
   type Field,
   MeasurementBatch,
   nativeIdText,
@@ -168,9 +169,7 @@ export class RecordingSource implements Source {
 
   /** Of records only data counts. */
   countOf(batch: Batch): number {
-    if (batch.table !== 'record') return batch.length
-    const kinds = batch.columns().find(({ field }) => field.name === 'kind')?.buffers[1]
-    return kinds?.reduce((count, kind) => count + (kind === 0 ? 1 : 0), 0) ?? batch.length
+    return countedRows(batch)
   }
 
   async consume(call: (batch: Batch) => void | Promise<void>): Promise<void> {
