@@ -1,6 +1,5 @@
 // A process that receives one run: receiver.ts WHO PORT RECORDS BYTES [slow]; prints items and seconds as JSON.
 import { DataReceiver, hostId, MessageType, Service } from '../../ts/cdtp/index.js'
-import { zeromq } from '../../ts/cdtp/zeromq.js'
 
 const [who, port, records, bytes] = [process.argv[2], ...process.argv.slice(3, 6).map(Number)] as [
   string,
@@ -40,7 +39,7 @@ async function measurand(): Promise<void> {
 }
 
 async function raw(): Promise<void> {
-  const { Pull } = await zeromq()
+  const { Pull } = await import('zeromq')
   const socket = new Pull({ linger: 0 })
   socket.connect(`tcp://127.0.0.1:${port}`)
   await socket.receive()

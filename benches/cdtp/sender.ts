@@ -1,6 +1,5 @@
 // A process that sends one run: sender.ts WHO RECORDS BYTES; prints its port, then waits for a receiver.
 import { DataTransmitter } from '../../ts/cdtp/index.js'
-import { zeromq } from '../../ts/cdtp/zeromq.js'
 
 const [who, records, bytes] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
 const block = Buffer.alloc(bytes, 7)
@@ -26,7 +25,7 @@ async function measurand(reserve: boolean): Promise<void> {
 
 /** Plain zeromq.js, one message a record: one buffer for all, or a fresh one with a copy for each. */
 async function raw(fresh: boolean): Promise<void> {
-  const { Push } = await zeromq()
+  const { Push } = await import('zeromq')
   const socket = new Push({ linger: 10_000 })
   await socket.bind('tcp://127.0.0.1:*')
   print(`port ${/:(\d+)$/.exec(socket.lastEndpoint ?? '')?.[1]}`)

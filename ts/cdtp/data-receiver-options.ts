@@ -1,5 +1,6 @@
 import type { Clock } from '../session/clock.js'
 import type { Delivery } from '../session/delivery.js'
+import type { Network } from '../session/index.js'
 import type { Ledger } from '../session/ledger.js'
 import type { SourcePolicy } from '../session/source.js'
 import type { Stats } from '../session/stats.js'
@@ -35,6 +36,8 @@ export interface DataReceiverOptions {
   readonly maxRecords?: number
   /** Blocks of a record; 65,536 unless told. */
   readonly maxBlocks?: number
+  /** Looks at the frames that come, as `Network.observe`. */
+  readonly observe?: Network['observe']
   /** Told of every batch. */
   readonly onBatch?: (batch: RecordBatch) => void
   /** Takes the batches instead of callbacks or a loop. */

@@ -13,28 +13,15 @@ import { hostId } from './host-id.js'
 import { MessageIndex } from './message-index.js'
 import { MessageType, RecordBatch } from './record-batch.js'
 import { conditionName, RunCondition } from './run-condition.js'
+import { type MessageHandler, type PullSocket, SenderConnection } from './sender-connection.js'
 import { SenderRun, type SequenceRange } from './sender-run.js'
 import type { DiscoveredService } from './service.js'
 import { TransmitterState, type TransmitterStateSeq } from './transmitter-state.js'
 import type { Values } from './value.js'
-import { highWaterMark, isClosed, zeromq } from './zeromq.js'
-
-/** The part of a ZeroMQ socket that a receiver uses. */
-export interface PullSocket {
-  receive(): Promise<Uint8Array[]>
-  close(): void
-}
-
-interface Connection {
-  readonly service: DiscoveredService
-  readonly socket: PullSocket
-  /** When the last message came, ms. */
-  lastMessage: number
-  isClosed: boolean
-  done: Promise<void>
-}
+import { highWaterMark, zeromq } from './zeromq.js'
 
 const DRAIN_MS = 100
+const MESSAGE_BYTES = 256 << 20
 
 /**
  * Receives the runs of several transmitters.
@@ -66,7 +53,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   readonly #delivery: Delivery<RecordBatch>
   readonly #indexes: MessageIndex[] = []
   #dataTransmitters: ReadonlySet<string> | null
-  readonly #connections = new Map<string, Connection>()
+  readonly #connections = new Map<string, SenderConnection>()
   readonly #runs = new Map<string, SenderRun>()
   #begun = 0
   #bytesReceived = 0
@@ -74,6 +61,20 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   #exception: Error | undefined
   #room: { promise: Promise<void>; resolve: () => void } | undefined
   #isDegraded = false
+  /** What every connection gives its messages to. */
+  readonly #handler: MessageHandler = {
+    takeIndex: () => this.#takeIndex(),
+    onFrames: (_frames, bytes) => {
+      this.stats.messagesIn++
+      this.stats.bytesIn += bytes
+    },
+    onMessage: (message, index) => this.#handle(message, index),
+    onMalformed: (fault, bytes, index) => {
+      if (index !== undefined) this.#indexes.push(index)
+      this.#malformed(fault, bytes)
+    },
+    onError: (error) => this.#fail(error),
+  }
 
   constructor(options: DataReceiverOptions = {}) {
     const name = options.name ?? 'cdtp'
@@ -142,7 +143,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     const socket = new Pull({
       receiveHighWaterMark: highWaterMark(queueBytes, 131_072),
       linger: 0,
-      maxMessageSize: this.#options.maxMessageBytes ?? 256 << 20,
+      maxMessageSize: this.#options.maxMessageBytes ?? MESSAGE_BYTES,
       ...(this.#options.context === undefined ? {} : { context: this.#options.context }),
     })
     socket.connect(`tcp://${service.address}:${service.port}`)
@@ -151,15 +152,11 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
 
   /** Receives from a socket that is connected already. */
   addSocket(service: DiscoveredService, socket: PullSocket): void {
-    const connection: Connection = {
-      service,
-      socket,
-      lastMessage: this.#clock.elapsed(),
-      isClosed: false,
-      done: Promise.resolve(),
-    }
+    const { clock, observe } = { clock: this.#clock, observe: this.#options.observe }
+    const maxMessageBytes = this.#options.maxMessageBytes ?? MESSAGE_BYTES
+    const base = { service, socket, handler: this.#handler, maxMessageBytes, clock }
+    const connection = new SenderConnection(observe === undefined ? base : { ...base, observe })
     this.#connections.set(service.hostUuid, connection)
-    connection.done = this.#receive(connection)
     this.status.emit('peer-joined', { address: service.address, port: service.port })
   }
 
@@ -168,8 +165,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     const connection = this.#connections.get(service.hostUuid)
     if (connection === undefined) return
     this.#connections.delete(service.hostUuid)
-    connection.isClosed = true
-    connection.socket.close()
+    connection.close()
     this.status.emit('peer-left', { address: service.address, port: service.port })
   }
 
@@ -327,51 +323,6 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     return [...this.#runs.values()].filter((run) => run.state === TransmitterState.BOR_RECEIVED)
   }
 
-  async #receive(connection: Connection): Promise<void> {
-    const indexer = new Indexer(this.#options.maxMessageBytes ?? 256 << 20)
-    try {
-      while (!connection.isClosed && this.#exception === undefined) {
-        const frames = await connection.socket.receive()
-        connection.lastMessage = this.#clock.elapsed()
-        const pending = this.#take(frames, indexer)
-        if (pending !== undefined) await pending
-      }
-    } catch (error) {
-      if (!connection.isClosed && !isClosed(error)) this.#fail(error as Error)
-    }
-  }
-
-  /** Takes a message; gives a promise where the consumer has to come first. */
-  #take(frames: Uint8Array[], indexer: Indexer): Promise<void> | undefined {
-    const message = frames[0] as Uint8Array
-    this.stats.messagesIn++
-    for (const frame of frames) this.stats.bytesIn += frame.length
-    if (frames.length !== 1) {
-      const length = frames.reduce((sum, frame) => sum + frame.length, 0)
-      this.#malformed({ code: 'ERR_CDTP_MESSAGE_FRAMES', reason: `${frames.length} frames`, offset: 0 }, length)
-      return undefined
-    }
-    const index = this.#takeIndex()
-    const status = indexer.index(message, index.bytes)
-    if (status === 3) {
-      this.#indexes.push(index)
-      this.#malformed(indexer.takeError() as CdtpFault, message.length)
-      return undefined
-    }
-    const pending = this.#handle(message, index)
-    return status === 0 ? pending : this.#takeRest(message, indexer, pending)
-  }
-
-  /** A message with more records than an index takes. */
-  async #takeRest(message: Uint8Array, indexer: Indexer, pending: Promise<void> | undefined): Promise<void> {
-    await pending
-    for (let status = 1; status === 1; ) {
-      const index = this.#takeIndex()
-      status = indexer.index(message, index.bytes)
-      await this.#handle(message, index)
-    }
-  }
-
   #takeIndex(): MessageIndex {
     return (
       this.#indexes.pop() ?? new MessageIndex(this.#options.maxRecords ?? 16_384, this.#options.maxBlocks ?? 65_536)
@@ -506,6 +457,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     this.#options.logger?.log('CRITICAL', error.message)
     this.status.emit('failed', { message: error.message })
     if (this.#options.delivery === undefined && this.#options.receiveBorCb === undefined) this.#delivery.end(error)
+    for (const connection of this.#connections.values()) connection.stop()
     this.#room?.resolve()
   }
 }

@@ -234,7 +234,7 @@ export class DataTransmitter {
     } else {
       if (!writer.fits(record)) this.#flush()
       writer.append(record)
-      if (writer.payloadBytes >= this.#threshold) this.#flush()
+      if (writer.payloadBytes >= this.#threshold) this.#flush(true)
       else this.#timer ??= this.#clock.after(this.#flushInterval, this.#onTimer)
     }
     this.#queuedRecords++
@@ -266,8 +266,8 @@ export class DataTransmitter {
   }
 
   /** Sends the open message. */
-  #flush(): void {
-    const message = this.#writer.finish()
+  #flush(isWhole = false): void {
+    const message = this.#writer.finish(isWhole)
     if (message !== undefined) this.#enqueue(message)
   }
 

@@ -6,11 +6,24 @@ import { ZmtpReader } from './zmtp-reader.js'
 /** The options of `measurand decode cdtp`. */
 export const decodeOptions = {} as const
 
+/** What says that each piece of the bytes is a whole message: a raw capture has them so. */
+const PIECES = 'pieces'
+
+/** A raw capture has the frames that a receiver took, one an item. */
+export function captureOptions(options: ReadonlyMap<string, string | true>): {
+  direction: 'received'
+  options: Map<string, string | true>
+}[] {
+  return [{ direction: 'received', options: new Map([...options, [PIECES, true]]) }]
+}
+
 /** The longest message of a capture, bytes. */
 const MAX_BYTES = 256 << 20
 const RECORDS = 4096
 const BLOCKS = 65_536
 const KINDS = ['DATA', 'BOR', 'EOR'] as const
+/** The first bytes of every CDTP2 message. */
+const MAGIC = Buffer.from('\xa5CDTP\x02', 'latin1')
 
 /** A CDTP frame in a capture. */
 interface Frame {
@@ -20,10 +33,21 @@ interface Frame {
 }
 
 /**
- * Captured bytes as lines: one direction of a TCP connection of ZeroMQ, a single CDTP message, or a CHIRP datagram, known
- * by their first bytes. Malformed bytes are lines too.
+ * Captured bytes as lines: one direction of a TCP connection of ZeroMQ, CDTP messages one behind the other, or a CHIRP
+ * datagram, known by their first bytes. Malformed bytes are lines too.
  */
-export async function* decode(bytes: AsyncIterable<Uint8Array>): AsyncIterable<object> {
+export async function* decode(
+  bytes: AsyncIterable<Uint8Array>,
+  options: ReadonlyMap<string, string | true> = new Map(),
+): AsyncIterable<object> {
+  if (options.has(PIECES)) {
+    let offset = 0
+    for await (const piece of bytes) {
+      yield* message({ bytes: piece, offset })
+      offset += piece.length
+    }
+    return
+  }
   const chunks: Uint8Array[] = []
   let reader: ZmtpReader | undefined
   let length = 0
@@ -55,7 +79,7 @@ function* lines(frames: Iterable<Frame | { code: string; offset: number; length:
 function* single(bytes: Buffer): Iterable<object> {
   if (bytes.length === 0) return
   if (bytes.subarray(0, 5).toString('latin1') !== 'CHIRP') {
-    yield* message({ bytes, offset: 0 })
+    yield* messages(bytes)
     return
   }
   try {
@@ -68,7 +92,22 @@ function* single(bytes: Buffer): Iterable<object> {
   }
 }
 
-function* message({ bytes, offset }: Frame): Iterable<object> {
+/** Messages one behind the other: no peer minds what follows one, so that only what begins as one does is another. */
+function* messages(bytes: Uint8Array): Iterable<object> {
+  for (let offset = 0; offset < bytes.length; ) {
+    const rest = bytes.subarray(offset)
+    const trailing = yield* message({ bytes: rest, offset })
+    if (trailing === 0 || !isMessage(rest.subarray(rest.length - trailing))) return
+    offset = bytes.length - trailing
+  }
+}
+
+function isMessage(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAGIC.length)).equals(MAGIC)
+}
+
+/** The lines of a message; gives the bytes behind it. */
+function* message({ bytes, offset }: Frame): Generator<object, number> {
   const indexer = new Indexer(MAX_BYTES)
   const index = new MessageIndex(RECORDS, BLOCKS)
   for (let status = 1, isFirst = true; status === 1; isFirst = false) {
@@ -76,13 +115,13 @@ function* message({ bytes, offset }: Frame): Iterable<object> {
     if (status === 3) {
       const fault = indexer.takeError()
       yield { event: 'malformed', code: fault?.code, offset: offset + (fault?.offset ?? 0), length: bytes.length }
-      return
+      return 0
     }
     const start = index.senderOffset
     const sender = Buffer.from(bytes.subarray(start, start + index.senderLength)).toString('utf8')
     const kind = index.kind as MessageType
     if (isFirst) {
-      const length = bytes.length
+      const length = bytes.length - index.trailing
       const type = KINDS[kind]
       yield { event: 'message', system: 'cdtp', direction: 'in', offset, length, type, fields: { sender } }
     }
@@ -104,6 +143,7 @@ function* message({ bytes, offset }: Frame): Iterable<object> {
       }
     }
   }
+  return index.trailing
 }
 
 function hex(bytes: Uint8Array): string {

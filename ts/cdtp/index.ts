@@ -2,7 +2,7 @@ export { Chirp, type ChirpOptions } from './chirp.js'
 export { type Answer, Verb } from './command-receiver.js'
 export { Configuration } from './configuration.js'
 export { Controller, type ControllerOptions, type RunOptions } from './controller.js'
-export { DataReceiver, type PullSocket } from './data-receiver.js'
+export { DataReceiver } from './data-receiver.js'
 export type { DataReceiverOptions } from './data-receiver-options.js'
 export { type DataRecord, NewDataRecord, ReceivedRecord } from './data-record.js'
 export {
@@ -32,6 +32,7 @@ export {
   TRANSITIONS,
   type TransitionName,
 } from './satellite-state.js'
+export type { PullSocket } from './sender-connection.js'
 export { type SyntheticOptions, serveSynthetic } from './serve.js'
 export { type DiscoveredService, Service } from './service.js'
 export {

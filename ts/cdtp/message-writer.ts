@@ -21,7 +21,10 @@ export interface DataMessage {
  */
 export class MessageWriter {
   readonly #prefix: Buffer
+  /** Bytes of records that any message has room for. */
   readonly #capacity: number
+  /** Bytes that the next message gets: as many as the last one had, where it was not cut short. */
+  #room: number
   #buffer: Buffer | undefined
   #start = 0
   #end = 0
@@ -36,7 +39,7 @@ export class MessageWriter {
    */
   constructor(sender: string, payloadThreshold: number) {
     this.#prefix = Buffer.concat([Buffer.from('\xa5CDTP\x02', 'latin1'), text(sender), Buffer.of(0)])
-    this.#capacity = Math.ceil(payloadThreshold * 1.25) + 4096
+    this.#capacity = this.#room = Math.ceil(payloadThreshold * 1.25) + 4096
   }
 
   get records(): number {
@@ -72,7 +75,9 @@ export class MessageWriter {
 
   /** Whether a record fits behind those that are there; one always fits an empty message. */
   fits(record: NewDataRecord): boolean {
-    return this.#buffer === undefined || this.#end + longest(record) <= this.#buffer.length
+    if (this.#buffer === undefined || this.#end + longest(record) <= this.#buffer.length) return true
+    this.#room = this.#capacity
+    return false
   }
 
   /** Copies a record into the message. */
@@ -81,7 +86,7 @@ export class MessageWriter {
     let buffer = this.#buffer
     if (buffer === undefined) {
       this.#start = this.#end = this.#prefix.length + ARRAY_HEADER
-      buffer = Buffer.allocUnsafeSlow(this.#start + Math.max(this.#capacity, longest(record)))
+      buffer = Buffer.allocUnsafeSlow(this.#start + Math.max(this.#room, longest(record)))
       this.#buffer = buffer
       this.#first = record.sequence
     }
@@ -98,10 +103,16 @@ export class MessageWriter {
     this.#records++
   }
 
-  /** The message; the next record begins another. Undefined where there is no record. */
-  finish(): DataMessage | undefined {
+  /**
+   * The message; the next record begins another. Undefined where there is no record.
+   *
+   * @param isWhole whether it has as many records as it should, so that the next one will be as long
+   */
+  finish(isWhole = false): DataMessage | undefined {
     const buffer = this.#buffer
     if (buffer === undefined) return undefined
+    // Memory that is not used counts for the garbage collector all the same: it would come round more often.
+    if (isWhole) this.#room = Math.min(this.#capacity, this.byteLength + 1024)
     const message = {
       bytes: this.#withHeader(buffer, this.#start, this.#end, this.#records),
       records: this.#records,

@@ -1,21 +1,16 @@
 import { type Clock, sleep, systemClock, type Timer } from '../session/clock.js'
 import { Chirp } from './chirp.js'
-import { type Answer, CommandReceiver, Verb } from './command-receiver.js'
+import { CommandReceiver } from './command-receiver.js'
 import { Configuration } from './configuration.js'
 import { cdtpError } from './error-codes.js'
 import { HeartbeatReceiver, type Remote } from './heartbeat-receiver.js'
 import { HeartbeatFlag, HeartbeatSender, ROLES, type Role } from './heartbeat-sender.js'
-import { canonicalName, isRunId } from './host-id.js'
+import { canonicalName } from './host-id.js'
 import type { LogLevel } from './logger.js'
 import { MonitoringSender } from './monitoring-sender.js'
-import { COMMANDS, type SatelliteOptions, type UserCommand } from './satellite-options.js'
-import {
-  SatelliteState,
-  type SatelliteStateName,
-  type Transition,
-  type TransitionName,
-  transitionFrom,
-} from './satellite-state.js'
+import { type Commanded, SatelliteCommands } from './satellite-commands.js'
+import type { SatelliteOptions, UserCommand } from './satellite-options.js'
+import { type SatelliteStateName, type Transition, type TransitionName, transitionFrom } from './satellite-state.js'
 import { type DiscoveredService, Service } from './service.js'
 import { timestampNow, type Value, type Values } from './value.js'
 
@@ -51,9 +46,9 @@ export class Satellite {
   protected readonly heartbeats: HeartbeatReceiver
   protected configuration = new Configuration()
   readonly #options: SatelliteOptions
-  readonly #commands: CommandReceiver
+  readonly #commands: SatelliteCommands
+  readonly #control: CommandReceiver
   readonly #pulse: HeartbeatSender
-  readonly #userCommands = new Map<string, UserCommand>()
   #state: SatelliteStateName = 'NEW'
   #status = 'Waiting to be initialized'
   #changed: ReturnType<typeof timestampNow>
@@ -85,8 +80,9 @@ export class Satellite {
       onState: (remote) => this.#heard(remote),
       onDead: (remote) => this.#lost(remote),
     })
-    this.#commands = new CommandReceiver(this.canonicalName, this.clock, (command, payload) =>
-      this.#answer(command, payload),
+    this.#commands = new SatelliteCommands(this.#commanded())
+    this.#control = new CommandReceiver(this.canonicalName, this.clock, (command, payload) =>
+      this.#commands.answer(command, payload),
     )
     this.#pulse = new HeartbeatSender(this.canonicalName, this.clock, () => ({
       state: this.#state,
@@ -115,7 +111,7 @@ export class Satellite {
   /** Joins the constellation. */
   async open(): Promise<void> {
     const endpoint = (port: number | undefined): string => `tcp://${this.host}:${port || '*'}`
-    const control = await this.#commands.open(endpoint(this.#options.commandPort))
+    const control = await this.#control.open(endpoint(this.#options.commandPort))
     const heartbeat = await this.#pulse.open(endpoint(this.#options.heartbeatPort))
     const monitoring = await this.monitoring.open(endpoint(this.#options.monitoringPort))
     this.monitoring.registerMetric('STATE', 'Current state')
@@ -142,14 +138,14 @@ export class Satellite {
     this.heartbeats.close()
     this.#pulse.close()
     this.monitoring.close()
-    this.#commands.close()
+    this.#control.close()
     await this.closeServices()
     this.#resolveClosed()
   }
 
   /** Adds a command of one's own. */
   addCommand(name: string, command: UserCommand): void {
-    this.#userCommands.set(name.toLowerCase(), command)
+    this.#commands.add(name, command)
   }
 
   /** Writes into the log of the constellation. */
@@ -306,97 +302,36 @@ export class Satellite {
     this.log('STATUS', `New state: ${state}`)
   }
 
-  #answer(command: string, payload: Value | undefined): Answer | Promise<Answer> {
-    switch (command) {
-      case 'get_name':
-        return { text: this.canonicalName }
-      case 'get_version':
-      case 'get_cnstln_version':
-        return { text: this.#options.version ?? VERSION }
-      case 'get_commands':
-        return this.#listCommands()
-      case '_get_commands':
-        return { text: '2 commands known', payload: { _interrupt: 'Interrupts.', _failure: 'Fails.' } }
-      case 'get_state': {
-        const iso = new Date(Number(this.#changed.seconds) * 1000 + this.#changed.nanoseconds / 1e6).toISOString()
-        const tags = { last_changed: this.#changed, last_changed_iso: iso }
-        return { text: this.#state, payload: SatelliteState[this.#state], tags }
-      }
-      case 'get_role':
-        return { text: this.#pulse.role, payload: ROLES[this.#pulse.role] }
-      case 'get_status':
-        return { text: this.#status }
-      case 'get_config':
-        return { text: 'configuration', payload: this.configuration.toValues() }
-      case 'get_run_id':
-        return { text: this.#runId }
-      case 'shutdown':
-        return this.#shutdown()
-      case '_interrupt':
-        return this.#step('interrupt', undefined)
-      case '_failure':
-        void this.#fail(cdtpError('ERR_CDTP_STATE_WRONG', 'a controller asked for it'))
-        return { text: 'transitioning', payload: 'failure' }
-      case 'initialize':
-      case 'launch':
-      case 'land':
-      case 'start':
-      case 'stop':
-      case 'reconfigure':
-        return this.#step(command, payload)
-      default:
-        return this.#userCommand(command, payload)
+  /** What its commands see of it and do to it. */
+  #commanded(): Commanded {
+    const satellite = this
+    return {
+      canonicalName: this.canonicalName,
+      version: this.#options.version ?? VERSION,
+      get state() {
+        return satellite.#state
+      },
+      get changed() {
+        return satellite.#changed
+      },
+      get status() {
+        return satellite.#status
+      },
+      get role() {
+        return satellite.#pulse.role
+      },
+      get runId() {
+        return satellite.#runId
+      },
+      get configuration() {
+        return satellite.configuration
+      },
+      canReconfigure: this.doReconfiguring !== undefined,
+      begin: (name, payload) => this.#begin(name, payload),
+      fail: () => void this.#fail(cdtpError('ERR_CDTP_STATE_WRONG', 'a controller asked for it')),
+      // The answer goes out first.
+      shutdown: () => void this.clock.after(50, () => void this.close()),
     }
-  }
-
-  #listCommands(): Answer {
-    const reconfigure = 'Changes part of the configuration.\nA map.'
-    const commands: Record<string, Value> = {
-      ...(this.doReconfiguring === undefined ? {} : { reconfigure }),
-      ...COMMANDS,
-    }
-    for (const [name, { description }] of this.#userCommands) commands[name] = description
-    return { text: `${Object.keys(commands).length} commands known`, payload: commands }
-  }
-
-  #shutdown(): Answer {
-    if (!['NEW', 'INIT', 'SAFE', 'ERROR'].includes(this.#state)) {
-      return { verb: Verb.INVALID, text: `Shutdown not allowed in state ${this.#state}` }
-    }
-    // The answer goes out first.
-    this.clock.after(50, () => void this.close())
-    return { text: 'Shutting down' }
-  }
-
-  async #userCommand(command: string, payload: Value | undefined): Promise<Answer> {
-    const known = this.#userCommands.get(command)
-    if (known === undefined) return { verb: Verb.UNKNOWN, text: `Unknown command: ${command}` }
-    if (known.states !== undefined && !known.states.includes(this.#state)) {
-      return { verb: Verb.INVALID, text: `${command} is not allowed in state ${this.#state}` }
-    }
-    const args = payload === undefined ? [] : Array.isArray(payload) ? (payload as Value[]) : [payload]
-    if (args.length !== (known.arguments ?? 0)) {
-      return { verb: Verb.INCOMPLETE, text: `${command} takes ${known.arguments ?? 0} arguments, not ${args.length}` }
-    }
-    return known.run(...args)
-  }
-
-  async #step(name: TransitionName, payload: Value | undefined): Promise<Answer> {
-    const isMap = typeof payload === 'object' && payload !== null && Object.getPrototypeOf(payload) === Object.prototype
-    const needsMap = name === 'initialize' || name === 'reconfigure'
-    if (name === 'reconfigure' && this.doReconfiguring === undefined) {
-      return { verb: Verb.UNKNOWN, text: 'Unknown command: reconfigure' }
-    }
-    if (needsMap && !isMap) return { verb: Verb.INCOMPLETE, text: `${name} takes a map` }
-    if (name === 'start' && !(typeof payload === 'string' && isRunId(payload))) {
-      return { verb: Verb.INCOMPLETE, text: 'start takes a run identifier of letters, digits, _ and -' }
-    }
-    if (!needsMap && name !== 'start' && payload) {
-      return { verb: Verb.INCOMPLETE, text: `${name} takes no arguments` }
-    }
-    const isBegun = await this.#begin(name, payload)
-    if (!isBegun) return { verb: Verb.INVALID, text: `${name} not allowed from ${this.#state} state` }
-    return { text: 'transitioning', payload: name }
   }
 
   /** Begins a transition, which goes on by itself; whether the state allows it. */

@@ -85,7 +85,17 @@ export abstract class CdtpSource extends SourceSession<RecordBatch> {
   /** How a receiver gives its batches to this source. */
   protected receiverOptions(): DataReceiverOptions {
     const { delivery, stats, ledger, status, clock } = this
-    return { delivery, stats, ledger, status, clock, name: this.name, onBatch: (batch) => this.#saw(batch) }
+    const observe = this.network.observe?.bind(this.network)
+    const base = {
+      delivery,
+      stats,
+      ledger,
+      status,
+      clock,
+      name: this.name,
+      onBatch: (batch: RecordBatch) => this.#saw(batch),
+    }
+    return observe === undefined ? base : { ...base, observe }
   }
 
   /** A run ended; the source ends where that was the last that is wanted. */

@@ -1,25 +1,17 @@
 import type * as Zmq from 'zeromq'
 import { sessionError } from '../session/error-codes.js'
+import { keepFreedMemory } from './codec.js'
 
 export type { Zmq }
 
 let loaded: Promise<typeof Zmq> | undefined
 
-/** The largest block whose release makes glibc keep blocks of its size, less a page or so. */
-const KEPT_BYTES = 31 << 20
-
-/**
- * Every message has a fresh buffer, on both sides. glibc gives blocks of 128 KiB back to the system when they are freed,
- * and the next one costs a fault for each of its pages: 70 us a message here, against 16 us when they are kept. It keeps
- * them once a larger one was freed; this one is never touched and so takes no memory.
- */
-function keepFreedMemory(): void {
-  Buffer.allocUnsafeSlow(KEPT_BYTES)
-}
+/** Free memory that is kept for the messages to come, bytes. */
+const KEPT_BYTES = 96 << 20
 
 /** The package `zeromq`, loaded when it is first needed. */
 export function zeromq(): Promise<typeof Zmq> {
-  if (loaded === undefined) keepFreedMemory()
+  if (loaded === undefined) keepFreedMemory(KEPT_BYTES)
   loaded ??= import('zeromq').catch((cause: unknown) => {
     loaded = undefined
     throw sessionError('ERR_SESSION_TRANSPORT_MISSING', 'CDTP needs the package zeromq: npm install zeromq', { cause })

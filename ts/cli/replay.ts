@@ -1,7 +1,15 @@
 import { createReadStream } from 'node:fs'
 import { SourceUrl } from '../ingest/index.js'
-import { type CaptureItem, captureItems, sleep, systemClock, systemNetwork, type Transport } from '../session/index.js'
-import { type Command, EXIT } from './command.js'
+import {
+  CAPTURE_KIND,
+  type CaptureItem,
+  captureItems,
+  sleep,
+  systemClock,
+  systemNetwork,
+  type Transport,
+} from '../session/index.js'
+import { type Call, type Command, EXIT } from './command.js'
 import { cliError } from './error-codes.js'
 import { parseChoice } from './values.js'
 
@@ -30,21 +38,25 @@ export const command: Command = {
     const url = new SourceUrl(to)
     const listens = url.flag('listen')
     const place = { host: url.host, port: url.port ?? 0 }
-    const transport = listens
-      ? await accepted(place, call.err, call.signal)
-      : await systemNetwork.dial(place, call.signal)
+    const transport = await transportOf(url, listens, place, call)
     const peer = new Peer(transport)
+    call.signal.addEventListener('abort', () => transport.close(), { once: true })
     const wanted = listens ? 'received' : 'sent'
     let [bytes, items, asked] = [0, 0, 0]
+    /** Frames of a message that is not whole yet. */
+    let frames: Uint8Array[] = []
     for await (const item of paced(captureItems(bytesOf(file)), speed, call.signal)) {
       if (item.direction !== wanted) {
         asked += item.bytes.length
         continue
       }
-      await peer.sent(asked, call.signal)
-      await sent(transport, item)
+      frames.push(Uint8Array.from(item.bytes))
       bytes += item.bytes.length
       items++
+      if (item.kind === CAPTURE_KIND.zeromqMore) continue
+      await peer.sent(asked, call.signal)
+      await Promise.race([sent(transport, frames), peer.closed])
+      frames = []
     }
     transport.end()
     await Promise.race([peer.closed, sleep(systemClock, LINGER, call.signal).catch(() => {})])
@@ -52,6 +64,20 @@ export const command: Command = {
     else call.err.write(`replayed ${bytes.toLocaleString('en-US')} bytes in ${items.toLocaleString('en-US')} pieces\n`)
     return call.signal.aborted ? EXIT.interrupted : EXIT.done
   },
+}
+
+/** What carries the bytes: a connection, or a socket of the library that carries the system's messages. */
+async function transportOf(
+  url: SourceUrl,
+  listens: boolean,
+  place: { host: string; port: number },
+  { err, signal }: Call,
+): Promise<Transport> {
+  if (url.scheme !== 'cdtp') return listens ? accepted(place, err, signal) : systemNetwork.dial(place, signal)
+  if (!listens) throw cliError('ERR_CLI_OPTION_INVALID', 'a transmitter of Constellation listens: cdtp://...?listen=1')
+  const transport = await (await import('../cdtp/push-transport.js')).PushTransport.bind(place)
+  err.write(`listening on port ${transport.localPort}\n`)
+  return transport
 }
 
 /** The first client that connects. */
@@ -105,8 +131,8 @@ class Peer {
   }
 }
 
-function sent(transport: Transport, { bytes }: CaptureItem): Promise<void> {
-  return new Promise((resolve) => transport.write(Uint8Array.from(bytes), resolve))
+function sent(transport: Transport, frames: readonly Uint8Array[]): Promise<void> {
+  return new Promise((resolve) => transport.write(frames, resolve))
 }
 
 async function* paced(

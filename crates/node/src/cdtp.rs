@@ -1,5 +1,6 @@
 //! Constellation: the index of data messages and their books; beside it the other messages and the values.
 
+mod memory;
 mod messages;
 mod value;
 
