@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { MemoryNetwork, SimulatedClock } from '../../ts/session/index.js'
-import { Subscriber, type SubscriberOptions } from '../../ts/sttp/subscriber.js'
+import { Subscriber } from '../../ts/sttp/subscriber.js'
+import type { SubscriberOptions } from '../../ts/sttp/subscriber-options.js'
 import { checkedSubscription, joinedStatements } from '../../ts/sttp/subscription.js'
 import { ScriptedPublisher } from './scripted-publisher.js'
 
@@ -242,14 +243,14 @@ test('a historical subscription ends by itself', async (t) => {
 test('buffer blocks and notifications are confirmed', async (t) => {
   const { clock, publisher, subscriber } = await pair(t)
   const blocks: unknown[] = []
-  subscriber.bufferBlockReceived = ({ sequence, index, payload }) => blocks.push([sequence, index, String(payload)])
+  subscriber.bufferBlockReceived = ({ sequence, signal, bytes }) => blocks.push([sequence, signal, String(bytes)])
   await subscriber.connect('localhost:7165')
   await clock.advance(0)
-  publisher.send({ type: 'bufferBlock', sequence: 3, flags: 1, index: 1, payload: Buffer.from('wave') })
+  publisher.send({ type: 'bufferBlock', sequence: 0, flags: 1, index: 1, payload: Buffer.from('wave') })
   publisher.send({ type: 'notification', hash: 77, text: 'maintenance' })
   await clock.advance(0)
-  t.deepEqual(blocks, [[3, 1, 'wave']])
-  t.is(publisher.commands.find(({ type }) => type === 'confirmBufferBlock')?.sequence, 3)
+  t.deepEqual(blocks, [[0, 1, 'wave']])
+  t.is(publisher.commands.find(({ type }) => type === 'confirmBufferBlock')?.sequence, 0)
   t.is(publisher.commands.find(({ type }) => type === 'confirmNotification')?.hash, 77)
 })
 

@@ -1,10 +1,8 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Clock, Timer } from '../session/index.js'
+import { BUFFER_BLOCK } from './buffer-block.js'
 import { sttpWriteResponse } from './codec.js'
-
-/** Bits of a buffer block's flags. */
-export const BUFFER_BLOCK = { confirm: 0x01, keyIndex: 0x04, compressed: 0x08, cacheIndex: 0x10 } as const
 
 /** What a sender of buffer blocks needs of its connection. */
 export interface BufferBlockHost {

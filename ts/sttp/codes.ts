@@ -17,6 +17,7 @@ export const MODE = {
   gzip: 0x20,
   tssc: 0x40,
   compressPayload: 0x2000_0000,
+  compressCache: 0x4000_0000,
   compressMetadata: 0x8000_0000,
 } as const
 

@@ -7,6 +7,11 @@ export const sttpError = defineErrors('sttp', {
     'protocol',
     'The publisher did not answer a command in time. Check that it speaks STTP, or raise `answerTimeout`.',
   ],
+  ERR_STTP_BUFFER_BLOCK_GZIP: [
+    'malformed',
+    'A buffer block is compressed and damaged, or larger than `bufferBlockBytes` allows. Raise it if it may be.',
+  ],
+  ERR_STTP_BUFFER_BLOCK_SIGNAL: ['malformed', 'A buffer block is of a signal that its cache does not have.'],
   ERR_STTP_CACHE_GZIP: ['malformed', 'A signal index cache is compressed and damaged. Subscribe again.'],
   ERR_STTP_CACHE_LIMIT: ['limit', 'A signal index cache is larger than `cacheBytes` allows. Raise it if it may be.'],
   ERR_STTP_CACHE_MALFORMED: ['malformed', 'A signal index cache cannot be read; the text says where. Subscribe again.'],
@@ -42,6 +47,7 @@ export const sttpError = defineErrors('sttp', {
   ],
   ERR_STTP_FRAME_TRUNCATED: ['malformed', 'The bytes end within a frame.'],
   ERR_STTP_MESSAGE_LENGTH: ['malformed', 'A message is too short to be what it says.'],
+  ERR_STTP_KEYS_REFUSED: ['protocol', 'The publisher changes no cipher keys; the text says why.'],
   ERR_STTP_METADATA_REFUSED: ['protocol', 'The publisher gives no metadata. Ask for none.'],
   ERR_STTP_MODES_REFUSED: [
     'protocol',
@@ -56,6 +62,7 @@ export const sttpError = defineErrors('sttp', {
   ERR_STTP_PACKET_FLAGS: ['malformed', "A packet's flags name no format of measurements."],
   ERR_STTP_PUBLISHER_SILENT: ['transport', 'Not even a keep-alive came for longer than `silence` allows.'],
   ERR_STTP_RESPONSE_FIELD: ['usage', 'A response lacks what it has to carry; the text names it.'],
+  ERR_STTP_RETRIES: ['transport', 'The connection broke and did not come back in `maxRetries` retries.'],
   ERR_STTP_SUBSCRIBER_DISCONNECTED: ['usage', 'There is no connection now. Await `connect`.'],
   ERR_STTP_SUBSCRIPTION_OPTION: ['usage', 'A setting of the subscription has a value that it cannot have.'],
   ERR_STTP_SUBSCRIPTION_REFUSED: [

@@ -1,3 +1,4 @@
+export type { BufferBlock } from './buffer-block.js'
 export type { ClientConnection, ClientDescription } from './client-connection.js'
 export type { ClientStats } from './client-stats.js'
 export {
@@ -10,11 +11,14 @@ export {
   type Precedence,
 } from './data-set.js'
 export { guidBytes, guidText, Measurement } from './measurement.js'
+export { MeasurementLookup } from './measurement-lookup.js'
 export { MeasurementReader, measurementAt } from './measurement-reader.js'
 export { Publisher } from './publisher.js'
 export type { PublisherEndpoint, PublisherOptions, PublisherPermissions } from './publisher-options.js'
 export { describeFlags, StateFlags } from './state-flags.js'
-export { Subscriber, type SubscriberOptions } from './subscriber.js'
+export { Subscriber } from './subscriber.js'
+export { type MessageOptions, SubscriberEvents, type SubscriptionUpdate } from './subscriber-events.js'
+export type { SubscriberOptions } from './subscriber-options.js'
 export type { PayloadEncoding, SubscriptionSettings } from './subscription.js'
 export { SYNTHETIC_T0, Synthetic, type SyntheticOptions, syntheticId } from './synthetic.js'
 export { Ticks } from './ticks.js'

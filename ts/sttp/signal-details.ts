@@ -33,6 +33,7 @@ export function signalDetails(set: DataSet, source: string): SignalDetails {
       unit: UNITS[kind] ?? (kind.endsWith('PHA') ? 'Degrees' : ''),
       rateHz: typeof rate === 'number' ? rate : null,
       timeline: 'utc',
+      ...adjustment(record),
       meta: {
         key: text(record['id']),
         device: text(record['deviceAcronym']),
@@ -43,6 +44,14 @@ export function signalDetails(set: DataSet, source: string): SignalDetails {
     })
   }
   return details
+}
+
+/** Adder and multiplier, in metadata of those publishers that have them. */
+function adjustment({ adder, multiplier }: DataRecord): { scale?: number; offset?: number } {
+  return {
+    ...(typeof multiplier === 'number' ? { scale: multiplier } : {}),
+    ...(typeof adder === 'number' ? { offset: adder } : {}),
+  }
 }
 
 function records(set: DataSet, table: string): DataRecord[] {

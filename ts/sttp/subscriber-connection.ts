@@ -9,6 +9,7 @@ import {
 } from '../session/index.js'
 import { type SttpCommand, type SttpControl, SttpDownlink, type SttpFault, sttpWriteCommand } from './codec.js'
 import { sttpError } from './error-codes.js'
+import { PauseGate } from './pause-gate.js'
 
 /** What a connection tells its subscriber. */
 export interface ConnectionHandler {
@@ -45,6 +46,8 @@ interface Waiting {
 export class SubscriberConnection {
   readonly peer: string
   readonly downlink: SttpDownlink
+  /** Whoever else reads of the connection pauses it by a handle of this. */
+  readonly gate: PauseGate
   readonly #options: ConnectionOptions
   readonly #intake: BlockIntake
   readonly #watchdog: Watchdog | undefined
@@ -56,12 +59,13 @@ export class SubscriberConnection {
     const { transport, clock, silence, modes, limits, delivery, ring, stats, signals } = options
     this.peer = transport.peer
     this.downlink = new SttpDownlink({ modes, ...limits })
+    this.gate = new PauseGate(transport)
     this.#intake = new BlockIntake({
       system: 'sttp',
       delivery,
       ring,
       decoder: this.downlink,
-      transport,
+      transport: this.gate.handle(),
       handler: {
         onControl: () => this.#takeControls(),
         onMalformed: () => this.#takeFault(),

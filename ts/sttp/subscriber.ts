@@ -1,65 +1,43 @@
-import { gunzipSync } from 'node:zlib'
-import { COLUMN, type MeasurementBatch } from '../batch/index.js'
+import { COLUMN, type TableBatch } from '../batch/index.js'
 import {
+  type Delivery,
   type MeasurandError,
   ringFor,
   type SourceDescription,
-  type SourceOptions,
-  SourceSession,
+  TableIntake,
   type Timer,
-  type TlsOptions,
 } from '../session/index.js'
+import { BUFFER_BLOCK, type BufferBlock, type BufferBlockHost, BufferBlockIntake } from './buffer-block.js'
 import { asSttpError, type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
-import { DataSet } from './data-set.js'
+import { MODE } from './codes.js'
+import { DataSet, type MeasurementRecord } from './data-set.js'
 import { sttpError } from './error-codes.js'
-import { guidText } from './measurement.js'
+import { guidText, type Measurement } from './measurement.js'
+import { MeasurementLookup } from './measurement-lookup.js'
 import { MeasurementReader } from './measurement-reader.js'
+import { readMetadata } from './metadata-reading.js'
 import { type PublisherAddress, parseAddress } from './publisher-address.js'
 import { type SignalDetails, signalDetails } from './signal-details.js'
 import { SubscriberConnection } from './subscriber-connection.js'
+import { SubscriberEvents } from './subscriber-events.js'
+import type { SubscriberOptions } from './subscriber-options.js'
 import {
   checkedSubscription,
   joinedStatements,
   operationalModes,
+  type PayloadEncoding,
   type SubscriptionSettings,
   type WantedSubscription,
   wireSubscription,
 } from './subscription.js'
 
-/** What a subscriber can be given. */
-export interface SubscriberOptions extends SourceOptions {
-  /** Whether metadata is asked for at every connection; it is unless told. */
-  readonly autoRequestMetadata?: boolean
-  /** Whether what `subscribe` was given is subscribed at every connection; it is unless told. */
-  readonly autoSubscribe?: boolean
-  /** The same as `reconnect: false` where it is `false`. */
-  readonly autoReconnect?: boolean
-  /** Filters of the metadata, one for a table, separated by `;`. */
-  readonly metadataFilters?: string
-  /** Secures the connection. */
-  readonly tls?: TlsOptions
-  /** ms without a byte after which the publisher is taken for dead (it sends one every 5 s); 30,000 unless told, 0: never. */
-  readonly silence?: number
-  /** ms that an answer of the publisher may take; 30,000 unless told. */
-  readonly answerTimeout?: number
-  /** ms that undecodable packets are endured before the subscription is made anew; 2,000 unless told. */
-  readonly resetTimeout?: number
-  /** Rows of a batch at most; 16,384 unless told. */
-  readonly batchRows?: number
-  /** Bytes of a data packet, a signal index cache and metadata (as they come) at most; 1, 64 and 256 MiB unless told. */
-  readonly frameBytes?: number
-  readonly cacheBytes?: number
-  readonly metadataBytes?: number
-  /** Where messages for people go: stdout unless told; `false`: nowhere. */
-  readonly statusMessage?: ((text: string) => void) | false
-  /** Where messages of trouble go: stderr unless told; `false`: nowhere. */
-  readonly errorMessage?: ((text: string) => void) | false
-}
-
 const BATCH_ROWS = 16_384
 const QUEUE_BYTES = 16 << 20
-const METADATA_XML_BYTES = 1 << 30
-const COMMAND = { metadataRefresh: 1, subscribe: 2, defineOperationalModes: 6 } as const
+const BUFFER_BLOCK_BYTES = 16 << 20
+/** The run under which buffer blocks are recorded, and MessagePack of no tags. */
+const BUFFER_BLOCK_RUN = 'buffer-blocks'
+const EMPTY_TAGS = Uint8Array.of(0x80)
+const COMMAND = { metadataRefresh: 1, subscribe: 2, rotateCipherKeys: 4, defineOperationalModes: 6 } as const
 
 /**
  * Receives measurements from an STTP publisher.
@@ -77,20 +55,7 @@ const COMMAND = { metadataRefresh: 1, subscribe: 2, defineOperationalModes: 6 } 
  *
  * Row by row, as the other implementations do it: `connectionEstablished` and {@link Subscriber.readMeasurements}.
  */
-export class Subscriber extends SourceSession<MeasurementBatch> {
-  readonly system = 'sttp'
-  /** Called at every connection, also at one that came about again. */
-  connectionEstablished: () => void = () => this.defaultConnectionEstablished()
-  /** Called when a connection is over. */
-  connectionTerminated: () => void = () => this.defaultConnectionTerminated()
-  /** Called with the metadata when they have come. */
-  metadataReceived: ((metadata: DataSet) => void) | undefined
-  /** Called for each buffer block; without, a block is a loss. */
-  bufferBlockReceived: ((block: SttpControl) => void) | undefined
-  /** Says something to people. */
-  statusMessage: (text: string) => void
-  /** Says of trouble to people. */
-  errorMessage: (text: string) => void
+export class Subscriber extends SubscriberEvents {
   readonly #options: SubscriberOptions
   readonly #ring: ReturnType<typeof ringFor>
   readonly #quirks = new Set<string>()
@@ -102,24 +67,44 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
   #peer = ''
   #metadata: DataSet | undefined
   #details: SignalDetails = new Map()
+  #lookup: MeasurementLookup | undefined
+  #bufferBlocks: BufferBlockIntake | undefined
+  #records: TableIntake | undefined
+  #subscriberId: string | undefined
+  #isSubscribed = false
   #reader: MeasurementReader | undefined
   #resetTimer: Timer | undefined
   #resets = 0
 
   constructor(options: SubscriberOptions = {}) {
-    super('sttp', options.autoReconnect === false ? { ...options, reconnect: false } : options)
+    const { autoReconnect, retryInterval = 1, maxRetryInterval = 30 } = options
+    const reconnect = { minDelay: retryInterval * 1000, maxDelay: maxRetryInterval * 1000, ...options.reconnect }
+    super('sttp', {
+      ...options,
+      reconnect: autoReconnect === false || options.reconnect === false ? false : reconnect,
+    })
     this.#options = options
     this.#ring = ringFor(options.queueBytes ?? QUEUE_BYTES, options.batchRows ?? BATCH_ROWS, COLUMN.rawTime)
-    const stream = (target: NodeJS.WriteStream) => (text: string) => void target.write(`${text}\n`)
-    const quiet = (): void => {}
-    const { statusMessage = stream(process.stdout), errorMessage = stream(process.stderr) } = options
-    this.statusMessage = statusMessage === false ? quiet : statusMessage
-    this.errorMessage = errorMessage === false ? quiet : errorMessage
   }
 
   /** Whether there is a connection to a publisher now. */
   get connected(): boolean {
     return this.#isEstablished
+  }
+
+  /** Where the publisher is, `host:port`. */
+  get peer(): string {
+    return this.#peer
+  }
+
+  /** Whether a subscription is served now. */
+  get subscribed(): boolean {
+    return this.#isSubscribed
+  }
+
+  /** GUID that the publisher gave this subscriber. */
+  get subscriberId(): string | undefined {
+    return this.#subscriberId
   }
 
   /** Measurements received so far. */
@@ -132,16 +117,52 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
     return this.#metadata
   }
 
+  /** The measurements that the metadata have, to be looked up; none before metadata came. */
+  get measurements(): MeasurementLookup {
+    this.#lookup ??= new MeasurementLookup(this.#metadata ?? DataSet.metadata())
+    return this.#lookup
+  }
+
+  /** What the metadata say of a measurement's signal. */
+  measurementMetadata(measurement: Pick<Measurement, 'signalId'>): MeasurementRecord | undefined {
+    return this.measurements.bySignalId(measurement.signalId)
+  }
+
+  /** A measurement's value times the multiplier of its signal plus its adder, as far as the metadata have them. */
+  adjustedValue({ signalId, value }: Pick<Measurement, 'signalId' | 'value'>): number {
+    const details = this.#details.get(signalId.toLowerCase())
+    return value * (details?.scale ?? 1) + (details?.offset ?? 0)
+  }
+
+  /** Sends a command of your own, 0 to 15; what answers it comes to `userResponseReceived`. */
+  sendUserCommand(number: number, payload: Uint8Array = new Uint8Array(0)): void {
+    if (!Number.isInteger(number) || number < 0 || number > 15) {
+      throw sttpError('ERR_STTP_USER_CODE', `a user command has a number from 0 to 15, not ${number}`)
+    }
+    this.#standing().send({ type: 'userCommand', number, payload: Buffer.from(payload) })
+  }
+
+  /** Asks for new keys of the encrypted data channel; resolves when the publisher has sent them. */
+  async rotateCipherKeys(): Promise<void> {
+    const connection = this.#standing()
+    connection.send({ type: 'rotateCipherKeys' })
+    const { type, text } = await connection.answer(
+      ({ type, command }) => (type === 'succeeded' || type === 'failed') && command === COMMAND.rotateCipherKeys,
+      'the request for new keys',
+    )
+    if (type === 'failed') throw sttpError('ERR_STTP_KEYS_REFUSED', `${this.#peer} changes no keys: ${text ?? ''}`)
+  }
+
   /**
    * Says what to subscribe to: now, if connected, and at every later connection. Resolves when the publisher has
    * answered, or at once where there is no connection.
    */
   subscribe(filterExpression: string, settings: SubscriptionSettings = {}): Promise<void> {
-    const before = this.#wanted?.settings.encoding ?? 'tssc'
+    const before = this.#encoding(this.#wanted?.settings)
     this.#wanted = checkedSubscription(filterExpression, settings)
     const connection = this.#connection
     if (connection === undefined || !this.#isEstablished) return Promise.resolve()
-    if (before !== (settings.encoding ?? 'tssc')) this.#sendModes(connection)
+    if (before !== this.#encoding(settings)) this.#sendModes(connection)
     const subscribed = this.#subscribeAt(connection)
     subscribed.catch((error: Error) => this.errorMessage(error.message))
     return subscribed
@@ -150,6 +171,7 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
   /** Ends the subscription; the connection stays. */
   unsubscribe(): void {
     this.#wanted = undefined
+    this.#isSubscribed = false
     this.#connection?.send({ type: 'unsubscribe' })
   }
 
@@ -162,10 +184,11 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
 
   /** Asks for the metadata again. */
   requestMetadata(): Promise<void> {
-    if (this.#connection === undefined) {
-      return Promise.reject(sttpError('ERR_STTP_SUBSCRIBER_DISCONNECTED', 'there is no connection to ask on'))
+    try {
+      return this.#requestMetadata(this.#standing())
+    } catch (error) {
+      return Promise.reject(error)
     }
-    return this.#requestMetadata(this.#connection)
   }
 
   /** Reads measurement by measurement what this connection brings. */
@@ -173,16 +196,6 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
     this.#reader = new MeasurementReader(() => this[Symbol.asyncIterator](), this.#reader)
     if (!this.#isEstablished) this.#reader.end()
     return this.#reader
-  }
-
-  /** What `connectionEstablished` does unless it is assigned. */
-  defaultConnectionEstablished(): void {
-    this.statusMessage(`Connection to ${this.#peer} established.`)
-  }
-
-  /** What `connectionTerminated` does unless it is assigned. */
-  defaultConnectionTerminated(): void {
-    this.errorMessage(`Connection to ${this.#peer} terminated.`)
   }
 
   /** Disconnects and ends the session. */
@@ -201,14 +214,17 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
       peer: this.#peer,
       quirks: [...this.#quirks],
       clock: { source: 'publisher', unitNs: 100 },
-      meta: filter === undefined ? {} : { filter, encoding: this.#wanted?.settings.encoding ?? 'tssc' },
+      meta: filter === undefined ? {} : { filter, encoding: this.#encoding(this.#wanted?.settings) },
     }
   }
 
-  protected async open(): Promise<void> {
+  protected async open(attempt: number): Promise<void> {
     const { host, port } = this.#address as PublisherAddress
+    this.#countRetry(attempt)
+    const { socketTimeout = 2 } = this.#options
     const { tls, silence = 30_000, answerTimeout = 30_000, frameBytes, cacheBytes, metadataBytes } = this.#options
-    const transport = await this.network.dial(tls === undefined ? { host, port } : { host, port, tls }, this.signal)
+    const place = { host, port, connectTimeout: socketTimeout * 1000 }
+    const transport = await this.network.dial(tls === undefined ? place : { ...place, tls }, this.signal)
     const limits = Object.fromEntries(
       Object.entries({ frameBytes, cacheBytes, metadataBytes }).filter(([, bytes]) => bytes !== undefined),
     )
@@ -220,7 +236,7 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
         onFault: (fault) => this.#onFault(fault),
         onEnd: (error) => this.#onEnd(connection, error),
       },
-      modes: operationalModes(this.#wanted?.settings.encoding),
+      modes: this.#modes(),
       silence,
       answerTimeout,
       limits,
@@ -232,6 +248,7 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
     this.#connection = connection
     this.#peer = transport.peer
     this.#losses.clear()
+    this.#bufferBlocks = this.#intakeOfBlocks(connection)
     connection.start()
     this.#isEstablished = true
     this.#sendModes(connection)
@@ -246,14 +263,40 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
     const connection = this.#connection
     this.#connection = undefined
     connection?.close()
+    this.#records?.finish()
+    this.#records = undefined
     if (!this.#isEstablished) return
     this.#isEstablished = false
+    this.#isSubscribed = false
     this.#reader?.end()
     this.connectionTerminated()
   }
 
+  /** Ends the session where a connection was tried again as often as it may be. */
+  #countRetry(attempt: number): void {
+    const { maxRetries = -1 } = this.#options
+    if (this.state !== 'reconnecting' || maxRetries < 0 || attempt <= maxRetries) return
+    const error = sttpError('ERR_STTP_RETRIES', `${this.#peer} did not come back in ${maxRetries} retries`)
+    this.fail(error)
+    throw error
+  }
+
+  /** How a subscription's measurements are to be packed. */
+  #encoding(settings: SubscriptionSettings | undefined): PayloadEncoding {
+    return settings?.encoding ?? (this.#options.compressPayloadData === false ? 'compact' : 'tssc')
+  }
+
+  #modes(): number {
+    const { compressMetadata, compressSignalIndexCache } = this.#options
+    const modes = operationalModes(this.#encoding(this.#wanted?.settings))
+    const without =
+      (compressMetadata === false ? MODE.compressMetadata : 0) |
+      (compressSignalIndexCache === false ? MODE.compressCache : 0)
+    return (modes & ~without) >>> 0
+  }
+
   #sendModes(connection: SubscriberConnection): void {
-    const modes = operationalModes(this.#wanted?.settings.encoding)
+    const modes = this.#modes()
     connection.downlink.setModes(modes)
     connection.send({ type: 'defineOperationalModes', modes })
   }
@@ -272,31 +315,9 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
 
   /** Metadata that cannot be read are told and done without: measurements do not need them. */
   async #readMetadata(payload: Uint8Array, requested: number): Promise<void> {
-    const seconds = (from: number): string => ((this.clock.elapsed() - from) / 1000).toFixed(3)
-    const thousands = (count: number): string => count.toLocaleString('en-US')
-    const isGzip = payload[0] === 0x1f && payload[1] === 0x8b
-    const received = `Received ${thousands(payload.length)} bytes of metadata in ${seconds(requested)} seconds.`
-    this.statusMessage(`${received} ${isGzip ? 'Decompressing' : 'Parsing'}...`)
-    if (payload.length === 0) return
     try {
-      let xml = payload
-      if (isGzip) {
-        const started = this.clock.elapsed()
-        xml = gunzipSync(payload, { maxOutputLength: METADATA_XML_BYTES })
-        const text = `Decompressed ${thousands(xml.length)} bytes of metadata in ${seconds(started)} seconds.`
-        this.statusMessage(`${text} Parsing...`)
-      }
-      const started = this.clock.elapsed()
-      const set = await DataSet.read(xml, METADATA_XML_BYTES)
-      this.#takeMetadata(set)
-      const rows = set.tables.reduce((sum, table) => sum + table.rows, 0)
-      const found = set.tables.map((table) => `        ${thousands(table.rows)} ${table.name} records\n`).join('')
-      const version = set.table('SchemaVersion')?.rows ? set.records('SchemaVersion')[0]?.['versionNumber'] : undefined
-      this.statusMessage(
-        `Parsed ${thousands(rows)} metadata records in ${seconds(started)} seconds\n    Discovered:\n${found}${
-          version === undefined ? 'No SchemaVersion table found in metadata' : `Metadata schema version: ${version}`
-        }`,
-      )
+      const set = await readMetadata(payload, requested, this.clock, (text) => this.statusMessage(text))
+      if (set !== undefined) this.#takeMetadata(set)
     } catch (thrown) {
       const { code, message } = asSttpError(thrown)
       this.errorMessage(`Failed to parse metadata: ${message}`)
@@ -306,6 +327,7 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
 
   #takeMetadata(set: DataSet): void {
     this.#metadata = set
+    this.#lookup = undefined
     this.#details = signalDetails(set, this.name)
     for (const signal of this.signals) {
       const details = this.#details.get(guidText(signal.nativeId))
@@ -328,6 +350,7 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
     if (answer.type === 'failed') {
       throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', `${this.#peer} refuses the subscription: ${answer.text ?? ''}`)
     }
+    this.#isSubscribed = true
   }
 
   /** Texts with their length in front are the mark of its publisher. */
@@ -353,18 +376,26 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
         break
       case 'dataStartTime':
         this.status.emit('data-start', { ticks: String(control.ticks) })
+        this.dataStartTimeReceived?.(control.ticks as bigint)
         break
       case 'processingComplete':
-        this.statusMessage(control.text as string)
+        this.historicalReadComplete(control.text as string)
         this.finished()
         break
       case 'bufferBlock':
         this.#onBufferBlock(connection, control)
         break
       case 'notification':
-        this.statusMessage(`NOTIFICATION: ${control.text}`)
+        this.status.emit('notification', { text: control.text })
+        this.notificationReceived(control.text as string)
         if (!this.#isSttpapi) connection.send({ type: 'confirmNotification', hash: control.hash as number })
         break
+      case 'userResponse': {
+        const { number = 0, command = 0, payload = Buffer.alloc(0) } = control
+        this.status.emit('user-response', { number, command, bytes: payload.length })
+        this.userResponseReceived?.(number, payload, command)
+        break
+      }
       case 'configurationChanged':
         this.#onConfigurationChanged(connection)
         break
@@ -396,10 +427,15 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
       rows[record] = this.signals.add({ source: this.name, name: key, ...details, nativeId })
     }
     connection.downlink.assignRows(rows)
+    this.#bufferBlocks?.setCache(control.cacheIndex ?? 0, control.indexes as Int32Array, rows)
     this.#losses.clear()
     connection.send({ type: 'confirmUpdateSignalIndexCache' })
-    const unauthorized = (control.unauthorized as Uint8Array).length / 16
-    this.status.emit('subscribed', { signals: rows.length, unauthorized, cacheIndex: control.cacheIndex })
+    const denied = control.unauthorized as Uint8Array
+    const unauthorized = Array.from({ length: denied.length / 16 }, (_, at) => guidText(denied.subarray(at * 16)))
+    const { cacheIndex } = control
+    this.#subscriberId = guidText(control.subscriberId as Uint8Array)
+    this.status.emit('subscribed', { signals: rows.length, unauthorized: unauthorized.length, cacheIndex })
+    this.subscriptionUpdated?.({ signals: rows.length, unauthorized })
   }
 
   #onLoss(connection: SubscriberConnection, control: SttpControl): void {
@@ -454,14 +490,49 @@ export class Subscriber extends SourceSession<MeasurementBatch> {
 
   #onBufferBlock(connection: SubscriberConnection, control: SttpControl): void {
     const { sequence = 0, flags = 0 } = control
-    if (flags & 1) connection.send({ type: 'confirmBufferBlock', sequence })
-    if (this.bufferBlockReceived !== undefined) this.bufferBlockReceived(control)
-    else this.lose({ cause: 'decoder', bytes: control.length as number })
+    if (flags & BUFFER_BLOCK.confirm) connection.send({ type: 'confirmBufferBlock', sequence })
+    this.#bufferBlocks?.take(control)
+  }
+
+  #intakeOfBlocks(connection: SubscriberConnection): BufferBlockIntake {
+    const host: BufferBlockHost = {
+      signalId: (row) => guidText(this.signals.at(row)?.nativeId ?? new Uint8Array(16)),
+      give: (block) => this.#giveBlock(connection, block),
+      again: (sequence) => this.status.emit('buffer-block-again', { sequence }),
+      lose: (gap) => this.lose(gap),
+      recover: (id) => void this.recover(id, 1),
+      malformed: (code, message, { offset = 0, length = 0 }) => {
+        this.errorMessage(`${this.#peer}: ${message}`)
+        this.malformed(code, offset, length)
+      },
+    }
+    return new BufferBlockIntake(host, this.#options.bufferBlockBytes ?? BUFFER_BLOCK_BYTES)
+  }
+
+  #giveBlock(connection: SubscriberConnection, block: BufferBlock): void {
+    const { signalId, sequence, bytes } = block
+    this.bufferBlockReceived?.(block)
+    if (this.#options.recordBufferBlocks) {
+      // Batches of both tables go to the one consumer, who looks at `batch.table`.
+      const delivery = this.delivery as unknown as Delivery<TableBatch>
+      this.#records ??= new TableIntake('record', { delivery, stats: this.stats, transport: connection.gate.handle() })
+      const place = { run: BUFFER_BLOCK_RUN, sender: signalId, kind: 0, condition: 0, tags: EMPTY_TAGS }
+      this.#records.push({ ...place, seq: BigInt(sequence), rx: this.clock.now(), blocks: [bytes] })
+    } else if (this.bufferBlockReceived === undefined) {
+      this.lose({ cause: 'decoder', bytes: bytes.length })
+    }
+  }
+
+  /** The connection to send on; throws where there is none. */
+  #standing(): SubscriberConnection {
+    if (this.#connection !== undefined) return this.#connection
+    throw sttpError('ERR_STTP_SUBSCRIBER_DISCONNECTED', 'there is no connection to ask on')
   }
 
   #onConfigurationChanged(connection: SubscriberConnection): void {
     this.statusMessage('Received notification from publisher that configuration has changed.')
     this.status.emit('configuration-changed')
+    this.configurationChanged?.()
     const { autoRequestMetadata, autoSubscribe } = this.#options
     const renew = async (): Promise<void> => {
       if (autoRequestMetadata !== false) await this.#requestMetadata(connection)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { SttpSubscription } from './codec.js'
 import { sttpError } from './error-codes.js'
 
@@ -31,6 +32,8 @@ export interface SubscriptionSettings {
   /** End of a historical subscription. */
   readonly stopTime?: string
   readonly constraintParameters?: string
+  /** More settings for publishers that know them, as `name=value; other=value`. */
+  readonly extraConnectionStringParameters?: string
 }
 
 /** What is subscribed to. */
@@ -80,13 +83,36 @@ export function wireSubscription(wanted: WantedSubscription, filterExpression: s
     startTimeConstraint: settings.startTime,
     stopTimeConstraint: settings.stopTime,
     timeConstraintParameters: settings.constraintParameters,
+    other: extraSettings(settings.extraConnectionStringParameters),
   }
   const given = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined))
-  return { ...given, ...ASSEMBLY, filterExpression }
+  return { ...given, ...assembly(), filterExpression }
+}
+
+/** Names and values in turn of `name=value; other=value`. */
+function extraSettings(text: string | undefined): string[] | undefined {
+  if (text === undefined || text.trim() === '') return undefined
+  return text
+    .split(';')
+    .filter((setting) => setting.trim() !== '')
+    .flatMap((setting) => {
+      const [, name, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(setting) ?? []
+      return name === undefined ? wrong('extraConnectionStringParameters', text) : [name, value as string]
+    })
 }
 
 /** How this program names itself to publishers. */
-const ASSEMBLY = { source: 'measurand', version: '0.1.0', updatedOn: '2026-11-21' } as const
+function assembly(): { readonly source: string; readonly version: string } {
+  packageVersion ??= (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Package)
+    .version
+  return { source: 'measurand', version: packageVersion }
+}
+
+interface Package {
+  readonly version: string
+}
+
+let packageVersion: string | undefined
 
 const STATEMENT = {
   guid: /^[{']?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[}']?$/i,

@@ -1,0 +1,48 @@
+import type { SourceOptions, TlsOptions } from '../session/index.js'
+import type { MessageOptions } from './subscriber-events.js'
+
+/** What a subscriber can be given. */
+export interface SubscriberOptions extends SourceOptions, MessageOptions {
+  /** Whether metadata is asked for at every connection; it is unless told. */
+  readonly autoRequestMetadata?: boolean
+  /** Whether what `subscribe` was given is subscribed at every connection; it is unless told. */
+  readonly autoSubscribe?: boolean
+  /** The same as `reconnect: false` where it is `false`. */
+  readonly autoReconnect?: boolean
+  /** Filters of the metadata, one for a table, separated by `;`. */
+  readonly metadataFilters?: string
+  /** Secures the connection. */
+  readonly tls?: TlsOptions
+  /** ms without a byte after which the publisher is taken for dead (it sends one every 5 s); 30,000 unless told, 0: never. */
+  readonly silence?: number
+  /** ms that an answer of the publisher may take; 30,000 unless told. */
+  readonly answerTimeout?: number
+  /** ms that undecodable packets are endured before the subscription is made anew; 2,000 unless told. */
+  readonly resetTimeout?: number
+  /** Rows of a batch at most; 16,384 unless told. */
+  readonly batchRows?: number
+  /** Bytes of a data packet, a signal index cache and metadata (as they come) at most; 1, 64 and 256 MiB unless told. */
+  readonly frameBytes?: number
+  readonly cacheBytes?: number
+  readonly metadataBytes?: number
+  /** Bytes of a buffer block at most, decompressed; 16 MiB unless told. */
+  readonly bufferBlockBytes?: number
+  /**
+   * Whether buffer blocks come among the batches, as batches of the table `record` (look at `batch.table`): sender is the
+   * signal's GUID, `seq` the number of the block, which is in `blocks`. Not unless told.
+   */
+  readonly recordBufferBlocks?: boolean
+  /** Retries of a connection that broke at most; -1, no limit, unless told. */
+  readonly maxRetries?: number
+  /** Seconds before the first retry, which grow up to `maxRetryInterval`; 1 and 30 unless told. `reconnect` says more. */
+  readonly retryInterval?: number
+  readonly maxRetryInterval?: number
+  /** Seconds that a connection may take to come about; 2 unless told. */
+  readonly socketTimeout?: number
+  /** Whether measurements are asked for by TSSC; they are unless told. A subscription's `encoding` says otherwise. */
+  readonly compressPayloadData?: boolean
+  /** Whether metadata are asked for as gzip; they are unless told. */
+  readonly compressMetadata?: boolean
+  /** Whether signal index caches are asked for as gzip; they are unless told. */
+  readonly compressSignalIndexCache?: boolean
+}
