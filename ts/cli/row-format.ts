@@ -4,6 +4,8 @@ import { formatTime, jsonNumber } from './values.js'
 
 /** How rows are printed. */
 export interface RowFormat {
+  /** Whether it has a form for measurements only: of a message its fields are printed. */
+  readonly ofMeasurements?: boolean
   /** A line above the first row of a table. */
   head?(batch: Batch): string
   /** The rows of a batch. */
@@ -65,6 +67,7 @@ export const FORMATS: Readonly<Record<'text' | 'json' | 'csv' | 'influx', RowFor
     },
   },
   influx: {
+    ofMeasurements: true,
     *lines(batch, source) {
       for (const row of rows(batch)) {
         if (batch.table !== 'measurement') {

@@ -15,14 +15,15 @@ export class RowSink implements Sink {
     this.#format = format
   }
 
-  async write(batch: Batch, source: Source): Promise<void> {
+  async write(given: Batch, source: Source): Promise<void> {
+    const batch = (this.#format.ofMeasurements ? source.derive?.(given) : undefined) ?? given
     if (!this.#headed.has(batch.table)) {
       this.#headed.add(batch.table)
       const head = this.#format.head?.(batch)
       if (head !== undefined) await this.#out.line(head)
     }
     for (const line of this.#format.lines(batch, source)) await this.#out.line(line)
-    this.stored += source.countOf(batch)
+    this.stored += source.countOf(given)
     // Nobody reads on: what was printed was all that was wanted.
     if (this.#out.isOver) void source.close()
   }

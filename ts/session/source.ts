@@ -43,6 +43,8 @@ export interface Source<B extends Batch = Batch> extends AsyncIterable<B>, Async
   describe(): SourceDescription
   /** Rows of a batch in the unit of the books: all, except where some are made from others or frame a run. */
   countOf(batch: B): number
+  /** Rows of another table that are made from a batch's; they are stored beside them and not counted in the books. */
+  derive?(batch: Batch): Batch | undefined
   /** Gives every batch to a function; resolves at the end, rejects with what ended it. */
   consume(call: (batch: B) => void | Promise<void>): Promise<void>
   /** Ends it now. Rows that nobody has taken are not received. */

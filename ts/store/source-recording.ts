@@ -81,7 +81,16 @@ export class SourceRecording {
   async write(batch: Batch): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
     if (batch.length === 0) return
-    if (this.#options.source.signals.length > this.#written.length) await this.#writeSignals()
+    const { source } = this.#options
+    const derived = source.derive?.(batch)
+    if (source.signals.length > this.#written.length) await this.#writeSignals()
+    await this.#writeTable(batch)
+    if (derived !== undefined) await this.#writeTable(derived)
+    this.#stored += source.countOf(batch)
+    this.#arm()
+  }
+
+  async #writeTable(batch: Batch): Promise<void> {
     const columns = batch.columns()
     switch (batch.table) {
       case 'measurement':
@@ -94,8 +103,6 @@ export class SourceRecording {
       default:
         throw storeError('ERR_STORE_BATCH_TABLE', `the store writes the table ${batch.table} itself`)
     }
-    this.#stored += this.#options.source.countOf(batch)
-    this.#arm()
   }
 
   /** Closes the files with rows; afterwards only their compaction is under way. */

@@ -37,10 +37,12 @@ export class ReplyError extends ProtocolError {
       message?: unknown
       errors?: unknown
     }
-    super(code, `${status} - ${typeof message === 'string' ? message : JSON.stringify(body)}`, 'stream-sea')
+    const list = Array.isArray(errors) ? errors.map(String) : []
+    const text = typeof message === 'string' ? message : JSON.stringify(body)
+    super(code, `${status} - ${[text, ...list].join(' ')}`, 'stream-sea')
     this.status = status
     this.body = body
-    this.errors = Array.isArray(errors) ? errors.map(String) : []
+    this.errors = list
   }
 }
 

@@ -10,6 +10,10 @@ export const sourceOptions = {
   ...placeOptions,
   group: { value: 'UUID|NAME', line: 'shares the messages with this group; a name only with our server' },
   from: { value: 'start|OFFSET', line: 'where to begin, with our server' },
+  'time-field': {
+    value: 'PATH',
+    line: 'the field that says when a message was, a date or ns; else when it was stored, or came',
+  },
   offsets: { line: 'messages with offset and time, so that a broken connection loses nothing; with our server' },
 } as const
 
@@ -20,6 +24,7 @@ export async function openSource(place: StreamSeaPlace, options: SourceOptions):
   const { wait, reconnect, signal, clock, policy, queueBytes, name } = options
   const given = { wait, reconnect, signal, clock }
   const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  const timeField = place.option('time-field')
   const client = new StreamSeaClient({ ...remote, ...known })
   await client.connect()
   try {
@@ -29,6 +34,7 @@ export async function openSource(place: StreamSeaPlace, options: SourceOptions):
       ...groupOf(place),
       ...fromOf(place),
       ...(schema === null ? {} : { schema }),
+      ...(timeField === undefined ? {} : { timeField }),
       ...(policy === undefined ? {} : { policy }),
       ...(queueBytes === undefined ? {} : { queueBytes }),
       ...(name === undefined ? {} : { name }),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { SignalTable } from '../batch/index.js'
+import { type Batch, SignalTable } from '../batch/index.js'
 import type { Clock } from '../session/clock.js'
 import { Delivery, type Filler, type Ready } from '../session/delivery.js'
 import { Ledger } from '../session/ledger.js'
@@ -7,6 +7,7 @@ import type { Source, SourceDescription, SourcePolicy } from '../session/source.
 import { Stats } from '../session/stats.js'
 import { StatusStream } from '../session/status.js'
 import { EventBatch, type EventBlock, type EventContext, type StreamMessage } from './event-batch.js'
+import { FieldRows } from './field-rows.js'
 import type { Reply } from './link.js'
 import type { SchemaDefinition } from './schema.js'
 
@@ -19,6 +20,8 @@ export interface SubscribeOptions {
   readonly groupId?: string
   /** The schema, where the types of its messages are wanted. */
   readonly schema?: SchemaDefinition
+  /** The path of the field that says when a message was, where its fields are stored as measurements. */
+  readonly timeField?: string
   /** What happens when the consumer does not keep up; `block` unless told. */
   readonly policy?: SourcePolicy
   /** Bytes that may wait for the consumer; 16 MiB unless told. */
@@ -82,6 +85,7 @@ export class Subscription<M = unknown> implements Source<EventBatch<M>> {
   #next: number | undefined
   #gap: number | undefined
   #taken = 0
+  readonly #fieldRows: FieldRows | undefined
   #schemaVersion = ''
 
   constructor(options: SubscribeOptions, host: SubscriptionHost) {
@@ -113,8 +117,10 @@ export class Subscription<M = unknown> implements Source<EventBatch<M>> {
     }
     Object.defineProperty(this.#filler, 'isHolding', { get: () => this.#paused })
     this.#delivery.attach(this.#filler)
-    const version = options.schema?.version
-    if (version !== undefined) this.#schemaVersion = String(version)
+    const { schema, stream, timeField } = options
+    if (schema === undefined) return
+    this.#schemaVersion = String(schema.version)
+    this.#fieldRows = new FieldRows(stream, schema, this.signals, timeField)
   }
 
   /** The id of the request that subscribed, on the connection of now. */
@@ -232,6 +238,11 @@ export class Subscription<M = unknown> implements Source<EventBatch<M>> {
 
   countOf(batch: EventBatch<M>): number {
     return batch.length
+  }
+
+  /** The scalar fields of messages as measurements, where the schema is known. */
+  derive(batch: Batch): Batch | undefined {
+    return this.#fieldRows?.of(batch)
   }
 
   describe(): SourceDescription {
