@@ -58,6 +58,45 @@ test('what is published before the cache is confirmed is held, not dropped', asy
   await publisher.close()
 })
 
+test('while a cache is unconfirmed the old one is used and a newer subscription waits, only the newest of them', async (t) => {
+  const { network, publisher } = await publishing()
+  const wire = await Wire.connect(network, TSSC)
+  wire.subscribe("FILTER ActiveMeasurements WHERE PointTag LIKE '%T0'")
+  await turns()
+  wire.confirms = false
+  const caches = () => wire.controls.filter(({ type }) => type === 'signalIndexCache')
+  for (const k of [1, 2, 3]) wire.subscribe(`FILTER ActiveMeasurements WHERE PointTag LIKE '%T${k}'`)
+  await turns()
+  publisher.publishMeasurements(frame(0))
+  await turns()
+  t.deepEqual(
+    caches().map(({ cacheIndex, sources }) => [cacheIndex, sources?.length]),
+    [
+      [0, 1],
+      [1, 1],
+    ],
+  )
+  t.deepEqual(
+    wire.rows.map(([, value]) => value),
+    [0],
+  )
+  wire.send({ type: 'confirmUpdateSignalIndexCache' })
+  await turns()
+  t.is(caches().length, 3)
+  // The cache in use must not be replaced: the one that was passed over is.
+  t.is(caches()[2]?.cacheIndex, 1)
+  wire.send({ type: 'confirmUpdateSignalIndexCache' })
+  await turns()
+  publisher.publishMeasurements(frame(1))
+  await turns()
+  t.deepEqual(
+    wire.rows.map(([, value]) => value),
+    [0, 3000.25],
+  )
+  t.is(publisher.subscribers[0]?.signals, 1)
+  await publisher.close()
+})
+
 test('metadata are sent as they were asked for, filtered by the publisher', async (t) => {
   const { network, publisher } = await publishing()
   const wire = await Wire.connect(network, TSSC)
