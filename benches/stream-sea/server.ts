@@ -17,7 +17,7 @@ if (kind === 'measurand') {
     { name: 'n', type: 'integer' },
   ] as const
   await server.define('main', { name: STREAM, version: 1, fields })
-  const stream = server.publishable('main', STREAM)
+  const stream = await server.publishable('main', STREAM)
   if (stream === undefined) throw new Error('no stream')
   for (let from = 0; from < Number(preloaded); from += 1000) {
     const texts = Array.from({ length: 1000 }, (_, index) => message(from + index))
