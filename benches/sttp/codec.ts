@@ -15,15 +15,37 @@ const CPP = { 'tssc decode': 36.5, 'tssc encode': 37.8, 'compact decode': 15.5, 
 
 type Codec = keyof typeof MODES
 type Direction = 'decode' | 'encode'
+/** What the values of a signal do from frame to frame; criterion's names. */
+type Shape = 'synchrophasor' | 'constant' | 'random'
 
-/** Blocks of synchrophasor-like frames: a random walk of frequencies, magnitudes and angles, rounded to float32. */
-function synchrophasors(signals: number, frames: number): Block[] {
+/** What a case of the codecs measures. */
+interface Work {
+  readonly codec: Codec
+  readonly direction: Direction
+  readonly signals: number
+  readonly frames: number
+  readonly shape: Shape
+}
+
+/** Blocks of frames: random walks of frequencies, magnitudes and angles, rounded to float32; constants; random bits. */
+function framesOf({ signals, frames, shape }: Work): Block[] {
   let state = signals
   const uniform = (): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
     return (state + 1) / 2 ** 32
   }
   const normal = (): number => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
+  const random = new Float32Array(new Uint32Array(1).buffer)
+  const bits = new Uint32Array(random.buffer)
+  const next = (k: number): number => {
+    if (shape === 'random') {
+      // Neither NaN nor infinity.
+      bits[0] = (uniform() * 2 ** 32) & 0xff7f_ffff
+      return random[0] as number
+    }
+    if (shape === 'synchrophasor') level[k] = (level[k] as number) + normal() * ([0.001, 10, 0.05][k % 3] as number)
+    return Math.fround(level[k] as number)
+  }
   const level = Float64Array.from({ length: signals }, (_, k) => [60, 132_790, normal() * 60][k % 3] as number)
   const most = Math.max(1, Math.floor(65_536 / signals))
   const blocks: Block[] = []
@@ -32,9 +54,8 @@ function synchrophasors(signals: number, frames: number): Block[] {
     const block = new Block(count * signals)
     for (let n = first, row = 0; n < first + count; n++) {
       for (let k = 0; k < signals; k++, row++) {
-        level[k] = (level[k] as number) + normal() * ([0.001, 10, 0.05][k % 3] as number)
         block.time[row] = 1_704_067_200_000_000_000n + BigInt(n) * 33_333_300n
-        block.value[row] = Math.fround(level[k] as number)
+        block.value[row] = next(k)
         block.signal[row] = k
       }
     }
@@ -141,8 +162,9 @@ class ChunkDecoder {
   }
 }
 
-function throughNode(codec: Codec, direction: Direction, signals: number, frames: number): Contender {
-  const blocks = synchrophasors(signals, frames)
+function throughNode(work: Work): Contender {
+  const { codec, direction, signals, frames } = work
+  const blocks = framesOf(work)
   const items = signals * frames
   const out = Buffer.alloc(items * 20 + (1 << 20))
   const { cache, length } = wireOf(codec, signals, blocks, out)
@@ -178,14 +200,13 @@ function throughNode(codec: Codec, direction: Direction, signals: number, frames
 }
 
 /** What criterion measures of the same case in the crate, in this run. */
-function inCrate(codec: Codec, direction: Direction, signals: number): Contender {
-  const name = `${codec} ${direction}`
+function inCrate({ codec, direction, signals, shape }: Work): Contender {
   return {
     who: 'measurand, the crate alone',
     async round(): Promise<Sample> {
-      const filter = `${name} ${signals} synchrophasor$`
+      const filter = `${codec} ${direction} ${signals} ${shape}$`
       const args = ['bench', '-p', 'measurand-sttp', '--bench', 'codec', '--quiet', '--', filter, '--noplot']
-      const done = spawnSync('cargo', [...args, '--warm-up-time', '0.5', '--measurement-time', '1.5'], {
+      const done = spawnSync('cargo', [...args, '--warm-up-time', '0.3', '--measurement-time', '1'], {
         cwd: ROOT,
         encoding: 'utf8',
       })
@@ -197,33 +218,37 @@ function inCrate(codec: Codec, direction: Direction, signals: number): Contender
   }
 }
 
-function inPython(direction: Direction): Contender {
+function inPython({ codec, direction, signals, shape }: Work): Contender {
   const program = join(import.meta.dirname, 'sttpapi_codec.py')
-  return {
-    who: 'sttpapi 0.7.6',
-    round: () => timedProcess(sttpapiPython(), ['-W', 'ignore', program, direction, '1000', '40']),
-  }
+  const frames = Math.max(2, Math.floor(20_000 / signals))
+  const args = [program, codec, direction, signals, frames, shape].map(String)
+  return { who: 'sttpapi 0.7.6', round: () => timedProcess(sttpapiPython(), ['-W', 'ignore', ...args]) }
 }
 
-/** The cases of the codecs. */
+/** The cases of the codecs: `tssc decode 1000` is of synchrophasors, `tssc decode 1000 constant` of constants. */
 export function* codecs(quick: boolean): Generator<Case> {
-  for (const signals of quick ? [1000] : [20, 1000, 100_000]) {
-    for (const codec of ['tssc', 'compact'] as const) {
-      for (const direction of ['decode', 'encode'] as const) {
-        // As many as criterion's case has: the wire of compact stays in the cache, as behind a socket's read.
-        const rows = codec === 'compact' ? 30_000 : 300_000
-        const frames = Math.max(codec === 'compact' ? 1 : 64, Math.floor(rows / signals))
-        const name = `${codec} ${direction}` as const
-        yield {
-          case: `${name} ${signals}`,
-          unit: 'M measurements/s',
-          per: 1e6,
-          contenders: [
-            throughNode(codec, direction, signals, frames),
-            inCrate(codec, direction, signals),
-            ...(codec === 'tssc' && signals === 1000 ? [inPython(direction)] : []),
-            { who: 'cppapi 0c30753', quoted: CPP[name], source: QUOTED },
-          ],
+  const shapes: readonly Shape[] = quick ? ['synchrophasor'] : ['synchrophasor', 'constant', 'random']
+  for (const shape of shapes) {
+    for (const signals of quick ? [1000] : [20, 1000, 100_000]) {
+      for (const codec of ['tssc', 'compact'] as const) {
+        for (const direction of ['decode', 'encode'] as const) {
+          // As many as criterion's case has: the wire of compact stays in the cache, as behind a socket's read.
+          const rows = codec === 'compact' ? 30_000 : 300_000
+          const frames = Math.max(codec === 'compact' ? 1 : 64, Math.floor(rows / signals))
+          const work: Work = { codec, direction, signals, frames, shape }
+          const name = `${codec} ${direction}` as const
+          const isQuoted = shape === 'synchrophasor' && signals === 1000
+          yield {
+            case: `${name} ${signals}${shape === 'synchrophasor' ? '' : ` ${shape}`}`,
+            unit: 'M measurements/s',
+            per: 1e6,
+            contenders: [
+              throughNode(work),
+              inCrate(work),
+              inPython(work),
+              ...(isQuoted ? [{ who: 'cppapi 0c30753', quoted: CPP[name], source: QUOTED }] : []),
+            ],
+          }
         }
       }
     }

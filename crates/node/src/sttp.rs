@@ -212,12 +212,7 @@ impl SttpUplink {
 /// Writes measurements as data packets, for one subscriber or for several who share cache, format and start.
 #[napi]
 pub struct SttpEncoder {
-    inner: Guarded<EncoderState>,
-}
-
-struct EncoderState {
-    encoder: Encoder,
-    frames: Vec<u8>,
+    inner: Guarded<Encoder>,
 }
 
 #[napi]
@@ -239,20 +234,20 @@ impl SttpEncoder {
             filter_nan: filter_nan.unwrap_or(false),
             one_base_time: one_base_time.unwrap_or(false),
         };
-        Self { inner: Guarded::new(EncoderState { encoder: Encoder::new(options), frames: Vec::new() }) }
+        Self { inner: Guarded::new(Encoder::new(options)) }
     }
 
     /// Uses a cache from now on: the signal table's row of each record, which of the two caches it is, and the records'
     /// wire indexes, without which they count from 0. TSSC starts anew.
     #[napi(catch_unwind)]
     pub fn set_signals(&mut self, rows: &[u32], cache_index: u32, indexes: Option<&[i32]>) -> Result<()> {
-        self.inner.call(|state| {
+        self.inner.call(|encoder| {
             let rows = rows.iter().copied();
             let indexes: SignalIndexes = match indexes {
                 Some(indexes) => rows.zip(indexes.iter().copied()).collect(),
                 None => rows.zip(0..).collect(),
             };
-            state.encoder.use_cache(u8::from(cache_index != 0), indexes);
+            encoder.use_cache(u8::from(cache_index != 0), indexes);
             Ok(())
         })
     }
@@ -260,8 +255,8 @@ impl SttpEncoder {
     /// Keeps compact packets short: their frames have at most so many bytes, with the 4 of their length.
     #[napi(catch_unwind)]
     pub fn limit_frames(&mut self, bytes: u32) -> Result<()> {
-        self.inner.call(|state| {
-            state.encoder.limit_frames(bytes as usize);
+        self.inner.call(|encoder| {
+            encoder.limit_frames(bytes as usize);
             Ok(())
         })
     }
@@ -269,8 +264,8 @@ impl SttpEncoder {
     /// Starts TSSC anew.
     #[napi(catch_unwind)]
     pub fn reset(&mut self) -> Result<()> {
-        self.inner.call(|state| {
-            state.encoder.restart();
+        self.inner.call(|encoder| {
+            encoder.restart();
             Ok(())
         })
     }
@@ -278,10 +273,10 @@ impl SttpEncoder {
     /// Sets the ticks that compact measurements count from, and gives the frame that says so.
     #[napi(catch_unwind)]
     pub fn set_base_times(&mut self, time_index: u32, first: BigInt, second: BigInt) -> Result<Buffer> {
-        self.inner.call(|state| {
+        self.inner.call(|encoder| {
             let mut frame = Vec::new();
             let times = BaseTimes { time_index, ticks: [first.get_u64().1, second.get_u64().1] };
-            state.encoder.set_base_times(times, &mut frame);
+            encoder.set_base_times(times, &mut frame);
             Ok(frame.into())
         })
     }
@@ -290,7 +285,7 @@ impl SttpEncoder {
     /// The real time is `now`, ticks, or the latest of the block where that is null.
     #[napi(catch_unwind)]
     pub fn rotate_base_times(&mut self, mut block: Uint8Array, now: Option<BigInt>) -> Result<Option<Buffer>> {
-        self.inner.call(|EncoderState { encoder, frames }| {
+        self.inner.call(|encoder| {
             let now = match now {
                 Some(ticks) => ticks.get_u64().1,
                 None => {
@@ -316,21 +311,19 @@ impl SttpEncoder {
         mut out: Uint8Array,
         mut result: Uint32Array,
     ) -> Result<u32> {
-        self.inner.call(|EncoderState { encoder, frames }| {
+        self.inner.call(|encoder| {
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
             let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
             let rows = MeasurementRows::of(&block).from(first_row as usize);
-            frames.clear();
-            let filtered = encoder.filtered();
-            let encoded = encoder.encode(&rows, out.len(), frames);
             // SAFETY: the publisher owns both; `out` is not given out before this call is over.
             let (out, result) = unsafe { (out.as_mut(), result.as_mut()) };
-            let (Some(out), [bytes, measurements, rest @ ..]) = (out.get_mut(..frames.len()), result) else {
+            let [bytes, measurements, rest @ ..] = result else {
                 return Err(error("ERR_SESSION_BLOCK_BYTES", "the result has two words"));
             };
-            out.copy_from_slice(frames);
-            *bytes = frames.len() as u32;
+            let filtered = encoder.filtered();
+            let encoded = encoder.encode(&rows, out);
+            *bytes = encoded.bytes as u32;
             *measurements = encoded.measurements as u32;
             if let [left_out, ..] = rest {
                 *left_out = (encoder.filtered() - filtered) as u32;

@@ -137,12 +137,12 @@ impl Ring {
 
 fn encode_tssc(data: &Data, indexes: &SignalIndexes, mut each: impl FnMut(&[u8])) {
     let mut encoder = tssc::Encoder::new();
-    let mut packet = Vec::with_capacity(32_768);
+    let mut packet = vec![0; 32_768];
     for (mut first, end) in data.frames() {
         while first < end {
-            packet.clear();
-            first += encoder.encode(&data.rows(first, end), indexes, &mut packet).rows;
-            each(&packet);
+            let block = encoder.encode(&data.rows(first, end), indexes, &mut packet);
+            first += block.rows;
+            each(&packet[..block.bytes]);
         }
     }
 }
@@ -162,14 +162,13 @@ fn decode_tssc(packets: &[Vec<u8>], rows: &SignalRows, ring: &mut Ring) -> usize
 }
 
 fn encode_compact(data: &Data, indexes: &SignalIndexes, mut each: impl FnMut(&[u8], u32)) {
-    let mut packet = Vec::with_capacity(32_768);
+    let mut packet = vec![0; 32_750];
     for (mut first, end) in data.frames() {
         while first < end {
-            packet.clear();
             let rows = data.rows(first, end);
-            let encoded = compact::encode(&rows, indexes, &compact::TimeForm::FULL, false, 32_760, &mut packet);
+            let encoded = compact::encode(&rows, indexes, &compact::TimeForm::FULL, false, &mut packet);
             first += encoded.rows;
-            each(&packet, encoded.measurements as u32);
+            each(&packet[..encoded.bytes], encoded.measurements as u32);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::signal_rows::NO_ROW;
 use crate::tssc::{self, Sequence};
 use crate::{
     BaseTimes, CommandCode, MeasurementRows, OperationalModes, Response, ResponseCode, SignalIndexCache, SignalIndexes,
-    Subscription, data_packet, write_response,
+    Subscription, data_packet,
 };
 
 /// How measurements are written.
@@ -55,7 +55,10 @@ impl EncoderOptions {
 /// encoder.update_cache(cache, vec![7], &mut wire); // to be sent
 /// encoder.confirm_cache(&mut wire); // the subscriber has answered
 /// let rows = MeasurementRows { time: &[0], raw_time: &[], value: &[59.98], signal: &[7], flags: &[0] };
-/// assert_eq!(encoder.encode(&rows, usize::MAX, &mut wire).measurements, 1);
+/// let mut frames = vec![0; Encoder::MAX_FRAME_BYTES];
+/// let encoded = encoder.encode(&rows, &mut frames);
+/// assert_eq!(encoded.measurements, 1);
+/// wire.extend(&frames[..encoded.bytes]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Encoder {
@@ -197,18 +200,18 @@ impl Encoder {
         due.is_some()
     }
 
-    /// Appends frames of data packets with as many of `rows` as fit: no frame begins where fewer than
-    /// [`Encoder::MAX_FRAME_BYTES`] of `room` are left. Rows of signals that are not in the cache are taken and not
-    /// written, and NaN values where the options say so. Without a cache nothing is taken.
-    pub fn encode(&mut self, rows: &MeasurementRows<'_>, room: usize, out: &mut Vec<u8>) -> tssc::Encoded {
+    /// Writes to the front of `out` frames of data packets with as many of `rows` as fit: no frame begins where fewer than
+    /// [`Encoder::MAX_FRAME_BYTES`] are left. Rows of signals that are not in the cache are taken and not written, and NaN
+    /// values where the options say so. Without a cache nothing is taken.
+    pub fn encode(&mut self, rows: &MeasurementRows<'_>, out: &mut [u8]) -> tssc::Encoded {
         if !self.options.filter_nan || !rows.value.iter().any(|value| value.is_nan()) {
-            return self.encode_all(rows, room, out);
+            return self.encode_all(rows, out);
         }
         let mut kept = core::mem::take(&mut self.kept);
         kept.clear();
         let signals = rows.signal.iter().zip(rows.value);
         kept.extend(signals.map(|(&signal, value)| if value.is_nan() { NO_ROW } else { signal }));
-        let encoded = self.encode_all(&MeasurementRows { signal: &kept, ..*rows }, room, out);
+        let encoded = self.encode_all(&MeasurementRows { signal: &kept, ..*rows }, out);
         if let Some(slot) = &self.active {
             let left_out = rows.signal.iter().zip(&kept).take(encoded.rows).filter(|(signal, kept)| signal != kept);
             self.filtered += left_out.filter(|(signal, _)| slot.indexes.index(**signal).is_some()).count() as u64;
@@ -217,36 +220,39 @@ impl Encoder {
         encoded
     }
 
-    fn encode_all(&mut self, rows: &MeasurementRows<'_>, room: usize, out: &mut Vec<u8>) -> tssc::Encoded {
-        let start = out.len();
+    fn encode_all(&mut self, rows: &MeasurementRows<'_>, out: &mut [u8]) -> tssc::Encoded {
         let mut encoded = tssc::Encoded::default();
-        while encoded.rows < rows.len() && room.saturating_sub(out.len() - start) >= Self::MAX_FRAME_BYTES {
+        while encoded.rows < rows.len()
+            && let Some(frame) = out.get_mut(encoded.bytes..encoded.bytes + Self::MAX_FRAME_BYTES)
+        {
             let rows = rows.from(encoded.rows);
-            let more = if self.options.modes.is_tssc() { self.tssc(&rows, out) } else { self.compact(&rows, out) };
+            let more = if self.options.modes.is_tssc() { self.tssc(&rows, frame) } else { self.compact(&rows, frame) };
             if more.rows == 0 {
                 break;
             }
             encoded.rows += more.rows;
             encoded.measurements += more.measurements;
+            encoded.bytes += more.bytes;
         }
         encoded
     }
 
-    fn tssc(&mut self, rows: &MeasurementRows<'_>, out: &mut Vec<u8>) -> tssc::Encoded {
+    fn tssc(&mut self, rows: &MeasurementRows<'_>, frame: &mut [u8]) -> tssc::Encoded {
         let Some(slot) = &self.active else {
             return tssc::Encoded::default();
         };
         let flags = data_packet::COMPRESSED | slot.flag();
         let [s0, s1] = self.sequence.to_be_bytes();
         let tssc = &mut self.tssc;
-        let encoded = write_packet(flags, &[tssc::VERSION, s0, s1], out, |out| tssc.encode(rows, &slot.indexes, out));
+        let encoded =
+            write_packet(flags, &[tssc::VERSION, s0, s1], frame, |packet| tssc.encode(rows, &slot.indexes, packet));
         if encoded.measurements > 0 {
             self.sequence = Sequence::following(self.sequence);
         }
         encoded
     }
 
-    fn compact(&self, rows: &MeasurementRows<'_>, out: &mut Vec<u8>) -> tssc::Encoded {
+    fn compact(&self, rows: &MeasurementRows<'_>, frame: &mut [u8]) -> tssc::Encoded {
         let Some(slot) = &self.active else {
             return tssc::Encoded::default();
         };
@@ -256,10 +262,11 @@ impl Encoder {
             milliseconds: self.options.milliseconds,
             base_times: self.base_times.ticks,
         };
-        let room = self.frame_bytes - HEAD_BYTES;
         let time_index = self.base_times.time_index & 1 == 1;
-        let write = |out: &mut Vec<u8>| compact::encode(rows, &slot.indexes, &form, time_index, room, out);
-        write_packet(flags, &[], out, write)
+        write_packet(flags, &[], frame, |packet| {
+            let room = packet.len().min(self.frame_bytes - HEAD_BYTES);
+            compact::encode(rows, &slot.indexes, &form, time_index, &mut packet[..room])
+        })
     }
 
     fn switch(&mut self) -> bool {
@@ -278,26 +285,32 @@ impl Slot {
     }
 }
 
-/// Appends the frame of a data packet whose measurements `write` appends; nothing if there are none.
-fn write_packet(
+/// Writes to the front of `frame` the frame of a data packet whose measurements `write` writes behind `head`; nothing if
+/// there are none or no room for the head.
+fn write_packet<const N: usize>(
     flags: u8,
-    head: &[u8],
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> tssc::Encoded,
+    head: &[u8; N],
+    frame: &mut [u8],
+    write: impl FnOnce(&mut [u8]) -> tssc::Encoded,
 ) -> tssc::Encoded {
-    let start = out.len();
-    let mut encoded = tssc::Encoded::default();
-    write_response(ResponseCode::DATA_PACKET, CommandCode::SUBSCRIBE, out, |out| {
-        out.push(flags);
-        let count = out.len();
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(head);
-        encoded = write(out);
-        out[count..count + 4].copy_from_slice(&(encoded.measurements as u32).to_be_bytes());
-    });
+    let Some((front, packet)) = frame.split_first_chunk_mut::<{ HEAD_BYTES - 3 }>() else {
+        return tssc::Encoded::default();
+    };
+    let Some((place, measurements)) = packet.split_first_chunk_mut::<N>() else {
+        return tssc::Encoded::default();
+    };
+    let mut encoded = write(measurements);
     if encoded.measurements == 0 {
-        out.truncate(start);
+        return tssc::Encoded { bytes: 0, ..encoded };
     }
+    *place = *head;
+    let payload = 5 + N + encoded.bytes;
+    let [p0, p1, p2, p3] = (payload as u32).to_be_bytes();
+    let [l0, l1, l2, l3] = (payload as u32 + 6).to_be_bytes();
+    let [c0, c1, c2, c3] = (encoded.measurements as u32).to_be_bytes();
+    let (code, command) = (ResponseCode::DATA_PACKET.0, CommandCode::SUBSCRIBE.0);
+    *front = [l0, l1, l2, l3, code, command, p0, p1, p2, p3, flags, c0, c1, c2, c3];
+    encoded.bytes += front.len() + N;
     encoded
 }
 

@@ -3,7 +3,7 @@ use crate::state_flags::{self, COMPACT_BASE_TIME_OFFSET, COMPACT_TIME_INDEX};
 use crate::tssc::Encoded;
 use crate::{MeasurementRows, SignalIndexes, value};
 
-/// Appends as many of `rows` to `packet` as `room` bytes take, as records (the packet's flags and count, which is
+/// Writes as many of `rows` to the front of `packet` as fit, as records (the packet's flags and count, which is
 /// [`Encoded::measurements`], are the caller's).
 ///
 /// Times are offsets from the base time number `time_index` where that is known and the offset fits, else full ticks.
@@ -12,11 +12,9 @@ pub fn encode(
     indexes: &SignalIndexes,
     form: &TimeForm,
     time_index: bool,
-    room: usize,
-    packet: &mut Vec<u8>,
+    packet: &mut [u8],
 ) -> Encoded {
     let len = rows.len();
-    let start = packet.len();
     let base = form.base_times[usize::from(time_index)];
     let index_flag = if time_index { COMPACT_TIME_INDEX } else { 0 };
     let mut encoded = Encoded::default();
@@ -26,10 +24,11 @@ pub fn encode(
         if plain == 0 {
             plain = 8;
             if base == 0 && form.include_time && rows.raw_time.is_empty() {
-                let left = room - (packet.len() - start).min(room);
-                let taken = encode_run(&rows.from(encoded.rows), indexes, index_flag, left, packet);
+                let rest = packet.get_mut(encoded.bytes..).unwrap_or_default();
+                let taken = encode_run(&rows.from(encoded.rows), indexes, index_flag, rest);
                 encoded.rows += taken;
                 encoded.measurements += taken;
+                encoded.bytes += taken * RECORD_BYTES;
                 continue;
             }
         }
@@ -56,15 +55,16 @@ pub fn encode(
             }
         }
         let bytes = super::HEAD_BYTES + form.time_bytes(flags);
-        if packet.len() - start + bytes > room {
+        let Some(place) = packet.get_mut(encoded.bytes..encoded.bytes + bytes) else {
             break;
-        }
+        };
         record[0] = flags;
         record[1..5].copy_from_slice(&index.to_be_bytes());
         record[5..9].copy_from_slice(&value::narrow(rows.value[at]).to_be_bytes());
-        packet.extend_from_slice(&record[..bytes]);
+        place.copy_from_slice(&record[..bytes]);
         encoded.rows += 1;
         encoded.measurements += 1;
+        encoded.bytes += bytes;
     }
     encoded
 }
@@ -77,21 +77,15 @@ fn offset(ticks: u64, base: u64, milliseconds: bool) -> Option<u32> {
     (offset < limit).then_some(offset as u32)
 }
 
-/// Encodes eight rows at a time as long as they have no raw time, one time and no flags, and says how many; what stops it is left to
-/// the caller.
+/// Encodes eight rows at a time as long as they fit and have no raw time, one time and no flags, and says how many; what
+/// stops it is left to the caller.
 #[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
-fn encode_run(
-    rows: &MeasurementRows<'_>,
-    indexes: &SignalIndexes,
-    flags: u8,
-    room: usize,
-    packet: &mut Vec<u8>,
-) -> usize {
+fn encode_run(rows: &MeasurementRows<'_>, indexes: &SignalIndexes, flags: u8, packet: &mut [u8]) -> usize {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has what the function is compiled for.
-        return unsafe { super::run_avx2::encode(rows, indexes, flags, room, packet) };
+        return unsafe { super::run_avx2::encode(rows, indexes, flags, packet) };
     }
-    let _ = (rows, indexes, flags, room, packet);
+    let _ = (rows, indexes, flags, packet);
     0
 }

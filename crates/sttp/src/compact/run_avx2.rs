@@ -140,19 +140,10 @@ fn word(records: &[u8; RUN_BYTES], lane: usize) -> __m128i {
     bytemuck::cast(word)
 }
 
-/// Encodes rows as long as they have one time and no flags, and says how many.
+/// Encodes rows as long as they fit and have one time and no flags, and says how many.
 #[target_feature(enable = "avx2")]
-pub(super) fn encode(
-    rows: &MeasurementRows<'_>,
-    indexes: &SignalIndexes,
-    flags: u8,
-    room: usize,
-    packet: &mut Vec<u8>,
-) -> usize {
-    let most = (room / RUN_BYTES).min(rows.len() / LANES);
-    let start = packet.len();
-    packet.resize(start + most * RUN_BYTES, 0);
-    let records = packet[start..].as_chunks_mut::<RUN_BYTES>().0;
+pub(super) fn encode(rows: &MeasurementRows<'_>, indexes: &SignalIndexes, flags: u8, packet: &mut [u8]) -> usize {
+    let records = packet.as_chunks_mut::<RUN_BYTES>().0;
     let columns = rows
         .time
         .as_chunks::<LANES>()
@@ -211,6 +202,5 @@ pub(super) fn encode(
         }
         turns += 1;
     }
-    packet.truncate(start + turns * RUN_BYTES);
     turns * LANES
 }

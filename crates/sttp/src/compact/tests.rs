@@ -97,20 +97,21 @@ fn vectors_decode_and_encode_equal() {
             signal: &column("index").into_iter().map(|index| index as u32).collect::<Vec<_>>(),
             flags: &column("sent_flags").into_iter().map(|flags| flags as u32).collect::<Vec<_>>(),
         };
-        let mut written = packet[..5].to_vec();
+        let mut written = vec![0; packet.len()];
         let time_index = number(&case["time_index"]) == 1;
-        let encoded = encode(&rows, &SignalIndexes::identity(1000), &form, time_index, 32_768, &mut written);
-        assert_eq!(encoded, Encoded { rows: expected.len(), measurements: expected.len() });
-        assert_eq!(written, packet, "{}", case["name"]);
+        let encoded = encode(&rows, &SignalIndexes::identity(1000), &form, time_index, &mut written);
+        let (rows, bytes) = (expected.len(), packet.len() - 5);
+        assert_eq!(encoded, Encoded { rows, measurements: rows, bytes });
+        assert_eq!(written[..bytes], packet[5..], "{}", case["name"]);
     }
 }
 
 #[test]
 fn a_packet_without_a_count_is_taken_when_tolerant() {
     let form = TimeForm::FULL;
-    let mut packet = Vec::new();
+    let mut packet = [0; 30 * RECORD_BYTES];
     let rows = MeasurementRows { time: &[0; 30], raw_time: &[], value: &[1.5; 30], signal: &[4; 30], flags: &[0; 30] };
-    encode(&rows, &SignalIndexes::identity(5), &form, false, usize::MAX, &mut packet);
+    encode(&rows, &SignalIndexes::identity(5), &form, false, &mut packet);
     let found = body(&packet, &form, true).unwrap();
     assert_eq!(found, Body { count: 30, records: &packet, countless: true });
     assert_eq!(decode_all(found, &form, &SignalRows::identity(5), 64).0.len(), 30);
@@ -134,8 +135,8 @@ fn an_offset_without_its_base_has_no_time() {
 #[test]
 fn a_cut_record_keeps_the_rows_before() {
     let rows = MeasurementRows { time: &[0; 9], raw_time: &[], value: &[1.0; 9], signal: &[0; 9], flags: &[0; 9] };
-    let mut packet = Vec::new();
-    encode(&rows, &SignalIndexes::identity(1), &TimeForm::FULL, false, usize::MAX, &mut packet);
+    let mut packet = [0; 9 * RECORD_BYTES];
+    encode(&rows, &SignalIndexes::identity(1), &TimeForm::FULL, false, &mut packet);
     for cut in 0..packet.len() {
         let found = Body { count: 9, records: &packet[..cut], countless: false };
         let (rows, _, whole) = decode_all(found, &TimeForm::FULL, &SignalRows::identity(1), 64);
@@ -172,8 +173,9 @@ proptest! {
             signal: &(0..rows.len() as u32).collect::<Vec<_>>(),
             flags: &rows.iter().map(|row| row.2).collect::<Vec<_>>(),
         };
-        let mut packet = Vec::new();
-        let encoded = encode(&columns, &indexes, &form, time_index, room, &mut packet);
+        let mut packet = vec![0; room];
+        let encoded = encode(&columns, &indexes, &form, time_index, &mut packet);
+        packet.truncate(encoded.bytes);
         prop_assert!(packet.len() <= room && room < packet.len() + RECORD_BYTES || encoded.rows == rows.len());
         let found = Body { count: encoded.measurements as u32, records: &packet, countless: false };
         let (decoded, sum, whole) = decode_all(found, &form, &signals, capacity);
@@ -208,9 +210,9 @@ proptest! {
         let rows = MeasurementRows { time, raw_time: if raw { raw_time } else { &[] }, value: values, signal, flags };
         let indexes: SignalIndexes = (0..signals).map(|signal| (signal, index(signal) as i32)).collect();
         let known: SignalRows = (0..signals).map(|signal| (index(signal) as i32, signal)).collect();
-        let mut packet = Vec::new();
-        let encoded = encode(&rows, &indexes, &TimeForm::FULL, false, usize::MAX, &mut packet);
-        prop_assert_eq!(encoded, Encoded { rows: rows.len(), measurements: rows.len() });
+        let mut packet = vec![0; rows.len() * RECORD_BYTES];
+        let encoded = encode(&rows, &indexes, &TimeForm::FULL, false, &mut packet);
+        prop_assert_eq!(encoded, Encoded { rows: rows.len(), measurements: rows.len(), bytes: packet.len() });
         let found = Body { count: rows.len() as u32, records: &packet, countless: false };
         let (decoded, sum, whole) = decode_all(found, &TimeForm::FULL, &known, capacity);
         prop_assert!(whole && sum.bytes == packet.len());

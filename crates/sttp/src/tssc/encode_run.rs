@@ -12,7 +12,7 @@
 
 use super::Path;
 use super::code;
-use super::encoder::{BLOCK_BYTES, BitWriter, Encoder, RESERVE};
+use super::encoder::{BitWriter, Encoder, RESERVE};
 use super::points::{CODE, Points, Shorts};
 use crate::signal_rows::NO_ROW;
 use crate::{MeasurementRows, value};
@@ -63,7 +63,7 @@ pub(super) struct Summary {
 
 /// Encodes rows from `first` on as far as turns of the fast path go, and says how many. What stops it is left to the
 /// plain path.
-pub(super) fn run(encoder: &mut Encoder, rows: &MeasurementRows<'_>, first: usize) -> usize {
+pub(super) fn run(encoder: &mut Encoder, bits: &mut BitWriter<'_>, rows: &MeasurementRows<'_>, first: usize) -> usize {
     if encoder.path == Path::Plain {
         return 0;
     }
@@ -76,30 +76,31 @@ pub(super) fn run(encoder: &mut Encoder, rows: &MeasurementRows<'_>, first: usiz
         && is_x86_feature_detected!("movbe")
     {
         // SAFETY: the processor has what the function is compiled for.
-        return unsafe { run_avx2(encoder, rows, first) };
+        return unsafe { run_avx2(encoder, bits, rows, first) };
     }
-    turns(encoder, rows, first, choose)
+    turns(encoder, bits, rows, first, choose)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,movbe")]
-fn run_avx2(encoder: &mut Encoder, rows: &MeasurementRows<'_>, first: usize) -> usize {
-    turns(encoder, rows, first, |lanes, chosen| super::encode_run_avx2::choose(lanes, chosen))
+fn run_avx2(encoder: &mut Encoder, bits: &mut BitWriter<'_>, rows: &MeasurementRows<'_>, first: usize) -> usize {
+    turns(encoder, bits, rows, first, |lanes, chosen| super::encode_run_avx2::choose(lanes, chosen))
 }
 
 #[allow(clippy::needless_bitwise_bool, reason = "eight comparisons at once")]
 #[inline(always)]
 fn turns(
     encoder: &mut Encoder,
+    bits: &mut BitWriter<'_>,
     rows: &MeasurementRows<'_>,
     first: usize,
     choose: impl Fn(Lanes<'_>, &mut Chosen) -> Summary,
 ) -> usize {
     let mut at = first;
     let mut chosen = Chosen::default();
-    let Encoder { points, times, bits, follow, last, time, .. } = encoder;
+    let Encoder { points, times, follow, last, time, .. } = encoder;
     let mut writer = Writer::open(bits);
-    while writer.position + TURN_BYTES + RESERVE <= BLOCK_BYTES {
+    while writer.position + TURN_BYTES + RESERVE <= writer.bytes.len() {
         let same_time = if rows.raw_time.is_empty() {
             let (Some(times), Some(now)) = (lanes(rows.time, at), *time) else {
                 break;
@@ -245,14 +246,14 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     #[inline(always)]
-    fn open(bits: &'a mut BitWriter) -> Self {
+    fn open(bits: &'a mut BitWriter<'_>) -> Self {
         let closed = usize::from(bits.pending == 0);
         Self {
             slot: if closed == 1 { bits.position } else { bits.slot },
             position: bits.position + closed,
             open: bits.open,
             pending: bits.pending,
-            bytes: &mut bits.bytes,
+            bytes: bits.bytes,
         }
     }
 
@@ -294,8 +295,8 @@ fn lanes_mut(column: &mut [u32], at: usize) -> Option<&mut [u32; LANES]> {
 #[inline(always)]
 fn store(bytes: &mut [u8], slot: usize, open: u8, position: usize, word: u64) {
     debug_assert!(slot < bytes.len() && position + 8 <= bytes.len());
-    // SAFETY: `bytes` has `BLOCK_BYTES` + 64, a turn begins only with `TURN_BYTES` + `RESERVE` of `BLOCK_BYTES` left, a
-    // row writes 7 bytes at most, and `slot` is below `position`.
+    // SAFETY: a turn begins only with `TURN_BYTES` + `RESERVE` of `bytes` left, a row writes 7 bytes at most, and `slot` is
+    // below `position`.
     unsafe {
         *bytes.as_mut_ptr().add(slot) = open;
         bytes.as_mut_ptr().add(position).cast::<[u8; 8]>().write(word.to_le_bytes());

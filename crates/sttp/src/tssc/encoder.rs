@@ -5,8 +5,9 @@ use crate::signal_rows::{NO_ROW, SignalIndexes};
 use crate::{MeasurementRows, value};
 
 /// Bytes of a block at most.
-pub(super) const BLOCK_BYTES: usize = 32_768;
-/// A block with fewer bytes left takes no further measurement.
+const BLOCK_BYTES: usize = 32_768;
+/// A block with fewer bytes left takes no further measurement: one and the end code have 27 bytes at most, and eight may
+/// be stored where the last of them goes.
 pub(super) const RESERVE: usize = 100;
 
 /// What a call of [`Encoder::encode`] put into a block.
@@ -16,6 +17,8 @@ pub struct Encoded {
     pub rows: usize,
     /// Measurements in the block: the rows taken less those whose signal has no wire index.
     pub measurements: usize,
+    /// Bytes written.
+    pub bytes: usize,
 }
 
 /// Encodes measurements as the blocks of TSSC packets; state is carried from block to block until a reset.
@@ -23,7 +26,6 @@ pub struct Encoded {
 pub struct Encoder {
     pub(super) points: Points,
     pub(super) times: Times,
-    pub(super) bits: BitWriter,
     /// Slot of the last measurement, through which the next codes are written.
     pub(super) last: usize,
     /// The time of [`Self::times`] in ns, if a time in ns has these ticks.
@@ -41,7 +43,6 @@ impl Encoder {
         Self {
             points: Points::new(1 << 20),
             times: Times::new(),
-            bits: BitWriter::new(),
             last: FRESH,
             time: None,
             follow: Vec::new(),
@@ -59,10 +60,11 @@ impl Encoder {
         self.last = FRESH;
     }
 
-    /// Appends to `packet` one block with as many of `rows` as fit.
+    /// Writes to the front of `packet` one block with as many of `rows` as fit into it, and into the protocol's 32,768
+    /// bytes.
     ///
-    /// Without any measurement (no rows, or none has an index) nothing is appended.
-    pub fn encode(&mut self, rows: &MeasurementRows<'_>, indexes: &SignalIndexes, packet: &mut Vec<u8>) -> Encoded {
+    /// Without any measurement (no rows, none has an index, or there are fewer than 100 bytes) nothing is written.
+    pub fn encode(&mut self, rows: &MeasurementRows<'_>, indexes: &SignalIndexes, packet: &mut [u8]) -> Encoded {
         let len = rows.len();
         let mut encoded = Encoded::default();
         if self.indexes_stamp != indexes.stamp() {
@@ -71,29 +73,33 @@ impl Encoder {
             self.follow.fill(NO_ROW);
             self.indexes_stamp = indexes.stamp();
         }
-        self.bits.begin();
+        let mut bits = BitWriter::new(packet);
         loop {
-            let run = encode_run::run(self, rows, encoded.rows);
+            let run = encode_run::run(self, &mut bits, rows, encoded.rows);
             encoded.rows += run;
             encoded.measurements += run;
             let at = encoded.rows;
-            if at == len || self.bits.len() + RESERVE > BLOCK_BYTES {
+            if at == len || bits.position + RESERVE > bits.bytes.len() {
                 break;
             }
             encoded.rows += 1;
             let row = rows.signal[at];
             if let Some(index) = indexes.index(row) {
-                self.measurement(index, row, rows.ticks(at), rows.flags[at], value::narrow(rows.value[at]));
+                let ticks = rows.ticks(at);
+                self.measurement(&mut bits, index, row, ticks, rows.flags[at], value::narrow(rows.value[at]));
                 self.time = if rows.raw_time.is_empty() { Some(rows.time[at]) } else { None };
                 encoded.measurements += 1;
             }
         }
-        self.finish(packet);
+        if bits.pending > 0 {
+            self.code(&mut bits, code::END);
+        }
+        encoded.bytes = bits.position;
         encoded
     }
 
     /// Writes one measurement code by code.
-    fn measurement(&mut self, id: u32, row: u32, ticks: u64, flags: u32, bits: u32) {
+    fn measurement(&mut self, writer: &mut BitWriter<'_>, id: u32, row: u32, ticks: u64, flags: u32, bits: u32) {
         let slot = self.slot(id, row);
         let next = self.points.next[self.last];
         if next != id {
@@ -101,16 +107,16 @@ impl Encoder {
             self.refresh(self.last);
             let differing = next ^ id;
             let place = code::ID_BITS.iter().position(|&bits| u64::from(differing) >> bits == 0).unwrap_or(6);
-            self.code(code::ID + place as u8);
-            self.bits.word(differing, code::ID_BITS[place]);
+            self.code(writer, code::ID + place as u8);
+            writer.word(differing, code::ID_BITS[place]);
         }
-        self.time(ticks as i64);
+        self.time(writer, ticks as i64);
         if self.points.flags[slot] != flags {
             if self.points.flags_before[slot] == flags {
-                self.code(code::FLAGS_BEFORE);
+                self.code(writer, code::FLAGS_BEFORE);
             } else {
-                self.code(code::FLAGS);
-                self.bits.varint(u64::from(flags), 5);
+                self.code(writer, code::FLAGS);
+                writer.varint(u64::from(flags), 5);
             }
             self.points.flags_before[slot] = self.points.flags[slot];
             self.points.flags[slot] = flags;
@@ -128,9 +134,9 @@ impl Encoder {
         } else {
             code::VALUE_XOR - 1 + (35 - differing.leading_zeros() as u8) / 4
         };
-        self.code(code);
+        self.code(writer, code);
         if code >= code::VALUE_XOR {
-            self.bits.word(differing, code::value_bits(code));
+            writer.word(differing, code::value_bits(code));
         }
         self.points.rotate(slot, code, bits);
         self.last = slot;
@@ -161,7 +167,7 @@ impl Encoder {
         self.follow[slot] = if followed { self.points.row[slot + 1] } else { NO_ROW };
     }
 
-    fn time(&mut self, ticks: i64) {
+    fn time(&mut self, writer: &mut BitWriter<'_>, ticks: i64) {
         let times = &self.times;
         let now = times.now;
         if now == ticks {
@@ -176,33 +182,26 @@ impl Encoder {
             let place = times.steps.iter().position(|&step| now.wrapping_sub(step) == ticks);
             place.map_or(code::TIME, |place| code::STEP_BACK + place as u8)
         };
-        self.code(code);
+        self.code(writer, code);
         if code == code::TIME {
-            self.bits.varint((now ^ ticks) as u64, 9);
+            writer.varint((now ^ ticks) as u64, 9);
         }
         self.times.push(ticks);
     }
 
     /// Writes a code through the last point.
-    fn code(&mut self, code: u8) {
+    fn code(&mut self, writer: &mut BitWriter<'_>, code: u8) {
         let shorts = self.points.shorts[self.last];
         let adapt = if let Some(place) = shorts.place(code) {
-            self.bits.put(1, place as u32 + 1);
+            writer.put(1, place as u32 + 1);
             self.points.count_short(self.last, place)
         } else {
-            self.bits.put(u32::from(code), u32::from(shorts.count) + 5);
+            writer.put(u32::from(code), u32::from(shorts.count) + 5);
             self.points.count_literal(self.last, code)
         };
         if adapt {
             self.points.adapt(self.last);
         }
-    }
-
-    fn finish(&mut self, packet: &mut Vec<u8>) {
-        if self.bits.pending > 0 {
-            self.code(code::END);
-        }
-        packet.extend_from_slice(self.bits.written());
     }
 }
 
@@ -213,10 +212,10 @@ impl Default for Encoder {
 }
 
 /// Writes the bits and bytes that share a packet: a bit byte is opened at the end when its first bit is written.
-#[derive(Clone, Debug)]
-pub(super) struct BitWriter {
-    /// A block and room for eight bytes wherever a write may begin.
-    pub(super) bytes: Vec<u8>,
+#[derive(Debug)]
+pub(super) struct BitWriter<'a> {
+    /// The block: [`BLOCK_BYTES`] at most.
+    pub(super) bytes: &'a mut [u8],
     pub(super) position: usize,
     /// Bits written of the open bit byte, at the lower end.
     pub(super) open: u32,
@@ -226,24 +225,10 @@ pub(super) struct BitWriter {
     pub(super) slot: usize,
 }
 
-impl BitWriter {
-    fn new() -> Self {
-        Self { bytes: vec![0; BLOCK_BYTES + 64], position: 0, open: 0, pending: 0, slot: 0 }
-    }
-
-    fn begin(&mut self) {
-        self.position = 0;
-        self.open = 0;
-        self.pending = 0;
-        self.slot = 0;
-    }
-
-    fn len(&self) -> usize {
-        self.position
-    }
-
-    fn written(&self) -> &[u8] {
-        &self.bytes[..self.position]
+impl<'a> BitWriter<'a> {
+    fn new(packet: &'a mut [u8]) -> Self {
+        let most = packet.len().min(BLOCK_BYTES);
+        Self { bytes: &mut packet[..most], position: 0, open: 0, pending: 0, slot: 0 }
     }
 
     /// Writes the lower `count` bits, 1 to 12 of them.

@@ -128,10 +128,11 @@ fn encode(encoder: &mut Encoder, rows: &[Row], most: usize, raw: bool) -> Vec<Ve
             signal: &signal[first..end],
             flags: &flags[first..end],
         };
-        let mut packet = Vec::new();
+        let mut packet = vec![0; 40_000];
         let encoded = encoder.encode(&some, &indexes, &mut packet);
         assert_eq!(encoded.rows, encoded.measurements);
-        assert!(encoded.rows > 0 && packet.len() <= 32_768);
+        assert!(encoded.rows > 0 && encoded.bytes <= 32_768);
+        packet.truncate(encoded.bytes);
         first += encoded.rows;
         packets.push(packet);
     }
@@ -188,10 +189,11 @@ fn vectors_encode_byte_equal() {
                     .collect::<Vec<_>>(),
                 flags: &column(|row| row.2),
             };
-            let mut block = Vec::new();
+            let mut block = vec![0; 40_000];
             let encoded = encoder.encode(&rows, &indexes, &mut block);
-            assert_eq!(encoded, Encoded { rows: packet.rows.len(), measurements: packet.rows.len() });
-            assert_eq!(block, packet.block, "{name}");
+            let (rows, bytes) = (packet.rows.len(), packet.block.len());
+            assert_eq!(encoded, Encoded { rows, measurements: rows, bytes });
+            assert_eq!(block[..bytes], packet.block, "{name}");
         }
     }
 }
@@ -213,11 +215,12 @@ fn unknown_indexes_are_skipped_and_counted() {
 fn rows_without_an_index_are_taken_but_not_sent() {
     let indexes: SignalIndexes = [(2, 7)].into_iter().collect();
     let rows = MeasurementRows { time: &[0; 3], raw_time: &[], value: &[1.0; 3], signal: &[1, 2, 3], flags: &[0; 3] };
-    let mut packet = Vec::new();
+    let mut packet = [0; 1000];
     let encoded = Encoder::new().encode(&rows, &indexes, &mut packet);
-    assert_eq!(encoded, Encoded { rows: 3, measurements: 1 });
-    let encoded = Encoder::new().encode(&rows, &SignalIndexes::new(), &mut Vec::new());
-    assert_eq!(encoded, Encoded { rows: 3, measurements: 0 });
+    assert_eq!((encoded.rows, encoded.measurements), (3, 1));
+    let encoded = Encoder::new().encode(&rows, &SignalIndexes::new(), &mut packet);
+    assert_eq!(encoded, Encoded { rows: 3, measurements: 0, bytes: 0 });
+    assert_eq!(Encoder::new().encode(&rows, &indexes, &mut packet[..99]), Encoded::default());
 }
 
 #[test]
