@@ -93,7 +93,7 @@ fn send(encoder: &mut Encoder, rows: &[Row], wire: &mut Vec<u8>) {
     let (time, value): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.0, f64::from_bits(row.1))).unzip();
     let (signal, flags): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.2, row.3)).unzip();
     let rows = MeasurementRows { time: &time, raw_time: &[], value: &value, signal: &signal, flags: &flags };
-    let mut frames = vec![0; Encoder::MAX_FRAME_BYTES + 20 * rows.len()];
+    let mut frames = vec![0; Encoder::MAX_FRAME_BYTES + 40 * rows.len()];
     let sent = encoder.encode(&rows, &mut frames);
     assert_eq!(sent.rows, time.len());
     wire.extend_from_slice(&frames[..sent.bytes]);
