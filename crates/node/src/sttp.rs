@@ -295,8 +295,8 @@ impl SttpEncoder {
                     MeasurementRows::of(&block).latest_ticks()
                 }
             };
-            frames.clear();
-            Ok(encoder.rotate_base_times(now, frames).then(|| frames.as_slice().into()))
+            let mut frame = Vec::new();
+            Ok(encoder.rotate_base_times(now, &mut frame).then(|| frame.into()))
         })
     }
 

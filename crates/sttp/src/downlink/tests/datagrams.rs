@@ -118,7 +118,8 @@ fn a_datagram_that_comes_twice_is_counted_and_not_given_again() {
 
 #[test]
 fn equal_packets_without_times_are_all_given() {
-    let options = EncoderOptions { modes: OperationalModes::COMPACT, include_time: false, milliseconds: false };
+    let subscription = Subscription { include_time: false, ..Subscription::default() };
+    let options = EncoderOptions::new(OperationalModes::COMPACT, &subscription);
     let (mut encoder, mut wire) = (Encoder::new(options), Vec::new());
     encoder.update_cache(cache(3), vec![0, 1, 2], &mut wire);
     encoder.confirm_cache(&mut wire);
