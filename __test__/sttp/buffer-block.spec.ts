@@ -150,7 +150,13 @@ test('a recorder gets blocks as rows of the table record, and the books balance'
   })
   publisher.broadcastBufferBlock(idOf(3), Buffer.from('wave'))
   await pair.until(() => rows.length === 1)
-  t.like(rows[0] as object, { run: 'buffer-blocks', sender: idOf(3), kind: 0, seq: 0n, blocks: [Uint8Array.from(Buffer.from('wave'))] })
+  t.like(rows[0] as object, {
+    run: 'buffer-blocks',
+    sender: idOf(3),
+    kind: 0,
+    seq: 0n,
+    blocks: [Uint8Array.from(Buffer.from('wave'))],
+  })
   t.is(subscriber.stats.received, 1)
   await subscriber.close()
   await done

@@ -50,6 +50,12 @@ export class Peer {
     return Promise.race([found, gone])
   }
 
+  /** The port on which a publisher says that it listens. */
+  async listening(): Promise<number> {
+    const [, port] = await this.printed(/pub listening port=(\d+)/)
+    return Number(port)
+  }
+
   /** Its exit code, when it has ended. */
   ended(): Promise<number> {
     return this.#ended

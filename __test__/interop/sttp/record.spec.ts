@@ -9,11 +9,11 @@ import { Peer } from './peer.js'
 const root = join(import.meta.dirname, '../../..')
 
 test.serial('sttpapi’s publisher is recorded, and DuckDB finds every value', async (t) => {
-  const peer = new Peer('pub.py', '--port', '17431', '--signals', '12', '--samples', '500', '--rate', '250')
+  const peer = new Peer('pub.py', '--signals', '12', '--samples', '500', '--rate', '250')
   t.teardown(() => peer.kill())
-  await peer.printed(/pub listening/)
+  const port = await peer.listening()
   const out = await temporary(t)
-  const args = ['record', 'sttp://127.0.0.1:17431', '--out', out, '--limit', '6000', '--json']
+  const args = ['record', `sttp://127.0.0.1:${port}`, '--out', out, '--limit', '6000', '--json']
   const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'ts/cli/main.ts'), ...args], { cwd: root })
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   t.is(code, 0, stderr)
@@ -35,11 +35,11 @@ test.serial('sttpapi’s publisher is recorded, and DuckDB finds every value', a
 })
 
 test.serial('the seed’s program prints the seed’s lines', async (t) => {
-  const peer = new Peer('pub.py', '--port', '17432', '--signals', '24', '--samples', '400', '--rate', '50')
+  const peer = new Peer('pub.py', '--signals', '24', '--samples', '400', '--rate', '50')
   t.teardown(() => peer.kill())
-  await peer.printed(/pub listening/)
+  const port = await peer.listening()
   const program = join(root, 'examples/seed-subscribe.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', program, '127.0.0.1:17432'], { cwd: root })
+  const child = spawn(process.execPath, ['--import', 'tsx', program, `127.0.0.1:${port}`], { cwd: root })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (more) => (output += more))
   const enough = new Promise<void>((resolve) => {
@@ -49,7 +49,7 @@ test.serial('the seed’s program prints the seed’s lines', async (t) => {
   child.stdin.end('\n')
   await once(child, 'close')
   const expected = [
-    /^Connection to 127\.0\.0\.1:17432 established\.$/,
+    new RegExp(`^Connection to 127\\.0\\.0\\.1:${port} established\\.$`),
     /^Received 1,\d{3} bytes of metadata in \d+\.\d{3} seconds\. Decompressing\.\.\.$/,
     /^Decompressed \d{2},\d{3} bytes of metadata in \d+\.\d{3} seconds\. Parsing\.\.\.$/,
     /^Parsed 27 metadata records in \d+\.\d{3} seconds$/,
@@ -63,7 +63,7 @@ test.serial('the seed’s program prints the seed’s lines', async (t) => {
     /^Receiving measurements\.\.\.$/,
     /^[\d,]+ measurements received so far\. Current measurement:$/,
     /^ {4}00000000-0000-4000-8000-[0-9a-f]{12} @ 22:13:\d{2}\.\d{3} = \d+\.\d{3} \(Normal\)$/,
-    /^Connection to 127\.0\.0\.1:17432 terminated\.$/,
+    new RegExp(`^Connection to 127\\.0\\.0\\.1:${port} terminated\\.$`),
   ]
   const lines = output.trimEnd().split('\n')
   t.is(lines.length, expected.length, output)
