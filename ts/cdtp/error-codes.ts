@@ -6,6 +6,8 @@ export const cdtpError = defineErrors('cdtp', {
   ERR_CDTP_BLOCK_TYPE: ['malformed', 'A block of a record is not binary.'],
   ERR_CDTP_COMMAND_REFUSED: ['protocol', 'A satellite refused a command; the text is its answer.'],
   ERR_CDTP_COMMAND_TIMEOUT: ['transport', 'A satellite did not answer a command in time.'],
+  ERR_CDTP_HDF5_MISSING: ['usage', 'The optional package that writes HDF5 is not installed: npm install h5wasm'],
+  ERR_CDTP_HDF5_UNWRITABLE: ['storage', 'The HDF5 file cannot be made or written; the cause says why.'],
   ERR_CDTP_INDEX_BYTES: ['usage', 'Memory that is no index of a message was given as one.'],
   ERR_CDTP_INTEGER_TYPE: ['malformed', 'Something else than an integer in range stands where one is due.'],
   ERR_CDTP_KEY_TYPE: ['malformed', 'A key of a map is not a string.'],

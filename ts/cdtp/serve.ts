@@ -3,6 +3,7 @@ import type { SessionOptions } from '../session/session.js'
 import { DataTransmitter } from './data-transmitter.js'
 import { cdtpError } from './error-codes.js'
 import { conditionName, RunCondition } from './run-condition.js'
+import { serveRecording } from './serve-recording.js'
 import { TransmitterState } from './transmitter-state.js'
 import { timestampOf } from './value.js'
 
@@ -93,47 +94,72 @@ export const serveOptions = {
   frames: { value: 'N', line: 'records of the run; it goes on for ever unless told' },
   rate: { value: 'HZ|max', line: 'records per second; max unless told' },
   size: { value: 'BYTES', line: "bytes of each record's block; 64 unless told" },
+  from: { value: 'DIR', line: 'the runs of a recording instead of a synthetic one' },
+  source: { value: 'NAME', line: 'which source of the recording, where it has several' },
+  speed: { value: '1|10|max', line: 'how fast a recording is served, by the times of receipt; max unless told' },
   t0: { value: 'NS', line: "the run's begin, ns since 1970-01-01 UTC; 2024-01-01 unless told" },
 } as const
 
-/** Serves one synthetic run, until it has ended or is drained. */
+/** Serves one synthetic run or those of a recording, until it has ended or is drained. */
 export async function serve(
   options: ReadonlyMap<string, string | true>,
   session: SessionOptions = {},
 ): Promise<{ readonly port: number; readonly closed: Promise<Error | undefined>; drain(): Promise<void> }> {
-  const whole = (name: keyof typeof serveOptions, least: number): number | undefined => {
-    const text = options.get(name)
-    if (text === undefined || text === 'max') return undefined
-    const value = Number(text)
-    if (Number.isInteger(value) && value >= least) return value
-    throw cdtpError('ERR_CDTP_OPTION_INVALID', `--${name} takes a whole number from ${least}, not ${text}`)
-  }
-  const [port, frames, rate, size] = [whole('port', 0), whole('frames', 1), whole('rate', 1), whole('size', 0)]
-  const t0 = whole('t0', 0)
-  const host = options.get('host')
   const ending = new AbortController()
-  let over: Promise<Error | undefined> = Promise.resolve(undefined)
-  const listening = await new Promise<number>((resolve, reject) => {
-    const sent = serveSynthetic({
-      signal: ending.signal,
-      onListening: resolve,
-      ...(typeof host === 'string' ? { host } : {}),
-      ...(port === undefined ? {} : { port }),
-      ...(frames === undefined ? {} : { frames }),
-      ...(rate === undefined ? {} : { rate }),
-      ...(size === undefined ? {} : { size }),
-      ...(t0 === undefined ? {} : { t0: BigInt(options.get('t0') as string) }),
-      ...(session.clock === undefined ? {} : { clock: session.clock }),
-    })
+  let sent: Promise<bigint> = Promise.resolve(0n)
+  const port = await new Promise<number>((resolve, reject) => {
+    const common = { signal: ending.signal, onListening: resolve, ...placeOf(options) }
+    const base = session.clock === undefined ? common : { ...common, clock: session.clock }
+    const from = options.get('from')
+    sent =
+      typeof from === 'string'
+        ? serveRecording({ ...base, directory: from, ...recordingOf(options) })
+        : serveSynthetic({ ...base, ...syntheticOf(options) })
     sent.catch(reject)
-    over = sent.then(
-      () => undefined,
-      (error: Error) => error,
-    )
   })
+  const closed = sent.then(
+    () => undefined,
+    (error: Error) => error,
+  )
   const drain = async (): Promise<void> => {
     ending.abort()
-    await over
+    await closed
   }
-  return { port: listening, closed: over, drain }
+  return { port, closed, drain }
+}
+
+type Options = ReadonlyMap<string, string | true>
+
+function placeOf(options: Options): { host?: string; port?: number } {
+  const [host, port] = [options.get('host'), whole(options, 'port', 0)]
+  return { ...(typeof host === 'string' ? { host } : {}), ...(port === undefined ? {} : { port }) }
+}
+
+function syntheticOf(options: Options): SyntheticOptions {
+  const [frames, rate, size] = [whole(options, 'frames', 1), whole(options, 'rate', 1), whole(options, 'size', 0)]
+  return {
+    ...(frames === undefined ? {} : { frames }),
+    ...(rate === undefined ? {} : { rate }),
+    ...(size === undefined ? {} : { size }),
+    ...(whole(options, 't0', 0) === undefined ? {} : { t0: BigInt(options.get('t0') as string) }),
+  }
+}
+
+function recordingOf(options: Options): { source?: string; speed?: number } {
+  const [source, speed] = [options.get('source'), options.get('speed') ?? 'max']
+  if (speed !== '1' && speed !== '10' && speed !== 'max') {
+    throw cdtpError('ERR_CDTP_OPTION_INVALID', `--speed takes 1, 10 or max, not ${speed}`)
+  }
+  return {
+    ...(typeof source === 'string' ? { source } : {}),
+    ...(speed === 'max' ? {} : { speed: Number(speed) }),
+  }
+}
+
+function whole(options: Options, name: keyof typeof serveOptions, least: number): number | undefined {
+  const text = options.get(name)
+  if (text === undefined || text === 'max') return undefined
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= least) return value
+  throw cdtpError('ERR_CDTP_OPTION_INVALID', `--${name} takes a whole number from ${least}, not ${text}`)
 }

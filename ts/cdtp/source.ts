@@ -1,8 +1,9 @@
 import { type Batch, countedRows } from '../batch/index.js'
 import { sessionError } from '../session/error-codes.js'
-import { type SourceDescription, type SourceOptions, SourceSession } from '../session/index.js'
+import { type Network, type SourceDescription, type SourceOptions, SourceSession } from '../session/index.js'
 import { DataReceiver } from './data-receiver.js'
 import type { DataReceiverOptions } from './data-receiver-options.js'
+import { describeEndpoint, describeGroup } from './endpoint-info.js'
 import { hostId } from './host-id.js'
 import { ReceiverSatellite } from './receiver-satellite.js'
 import { MessageType, RecordBatch } from './record-batch.js'
@@ -49,6 +50,13 @@ export async function openSource(place: CdtpPlace, options: SourceOptions): Prom
       : new EndpointSource(place.host, place.port, all)
   await source.connect()
   return source
+}
+
+/** What a URL stands for, without taking anything of a run away. */
+export function describeSource(place: CdtpPlace, network: Network): Promise<SourceDescription> {
+  if (place.port !== undefined) return describeEndpoint(network, place.host, place.port)
+  const address = place.option('interface')
+  return describeGroup(place.host, address === undefined ? undefined : [address])
 }
 
 /** The records of transmitters as a source of batches, run after run. */

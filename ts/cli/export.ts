@@ -1,8 +1,10 @@
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
-import type { TableName } from '../batch/index.js'
+import type { Batch, TableName } from '../batch/index.js'
 import { expandUrl, fieldsOf, openSource, ParquetSink, pipeline, SourceUrl } from '../ingest/index.js'
 import type { Sink, Source } from '../session/index.js'
+import { textsOf } from '../store/column-slice.js'
+import { recordingInfo } from '../store/index.js'
 import type { Call, Command } from './command.js'
 import { cliError } from './error-codes.js'
 import { Output } from './output.js'
@@ -26,6 +28,7 @@ export interface Export {
 const FORMATS: Readonly<Record<string, (call: Call, what: Export) => Promise<Sink>>> = {
   parquet: async (_call, { file, table, reopen }) => ParquetSink.open(file, await fieldsOf(await reopen(), table)),
   csv: async (call, { file }) => new CsvSink(call, file),
+  hdf5: async (_call, { file, source }) => (await import('../cdtp/hdf5-sink.js')).Hdf5Sink.open(file, source),
   xdf: async (_call, { file, source }) => (await import('../tia/xdf.js')).XdfSink.open(file, source),
 }
 
@@ -37,7 +40,8 @@ export const command: Command = {
   options: {
     format: { value: 'FORMAT', line: Object.keys(FORMATS).join(' or ') },
     out: { value: 'FILE', short: 'o', line: 'where to; csv goes to stdout unless told' },
-    table: { value: 'TABLE', line: 'measurement (default), record or event' },
+    table: { value: 'TABLE', line: 'measurement (default; hdf5: record), record or event' },
+    run: { value: 'NAME', line: 'records of one run; hdf5 needs it where the recording has several' },
     source: { value: 'NAME', line: 'which source, where the recording has several' },
     since: { value: 'TIME', line: 'rows from this time on' },
     until: { value: 'TIME', line: 'rows before this time' },
@@ -53,7 +57,7 @@ export const command: Command = {
     if (format === undefined)
       throw cliError('ERR_CLI_ARGUMENT_MISSING', `--format ${Object.keys(FORMATS).join(' or ')}`)
     const open = FORMATS[parseChoice('format', format, Object.keys(FORMATS))] as (typeof FORMATS)[string]
-    const table = parseChoice('table', text('table') ?? 'measurement', TABLES)
+    const table = parseChoice('table', text('table') ?? (format === 'hdf5' ? 'record' : 'measurement'), TABLES)
     const file = text('out') ?? (format === 'csv' ? '-' : undefined)
     if (file === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'where to? -o FILE')
 
@@ -68,7 +72,8 @@ export const command: Command = {
     }
     const reopen = (): Promise<Source> => openSource(url)
     await using source = await reopen()
-    const sink = new OneTable(await open(call, { file, source, table, reopen }), table)
+    const run = format === 'hdf5' ? await oneRun(directory, source.name, text('run')) : text('run')
+    const sink = new OneTable(await open(call, { file, source, table, reopen }), table, run)
     const { books, ...result } = await pipeline(source, sink, { signal: call.signal })
     const { skipped } = sink
     const exported = { ...books, stored: books.stored - skipped, filtered: books.filtered + skipped }
@@ -80,16 +85,28 @@ export const command: Command = {
   },
 }
 
-/** Gives a sink the batches of one table. */
+/** The run that goes into a file which holds one. */
+async function oneRun(directory: string, source: string, wanted: string | undefined): Promise<string | undefined> {
+  if (wanted !== undefined) return wanted
+  const { sources } = await recordingInfo(directory)
+  const tables = sources.find(({ name }) => name === source)?.tables ?? []
+  const runs = tables.flatMap(({ run }) => run ?? [])
+  if (runs.length < 2) return undefined
+  throw cliError('ERR_CLI_ARGUMENT_MISSING', `a file has one run: --run NAME; there are ${runs.join(', ')}`)
+}
+
+/** Gives a sink the batches of one table, and of one run where that is told. */
 class OneTable implements Sink {
   /** Rows of other tables. */
   skipped = 0
   readonly #sink: Sink
   readonly #table: TableName
+  readonly #run: string | undefined
 
-  constructor(sink: Sink, table: TableName) {
+  constructor(sink: Sink, table: TableName, run: string | undefined) {
     this.#sink = sink
     this.#table = table
+    this.#run = run
   }
 
   get stored(): number {
@@ -97,13 +114,20 @@ class OneTable implements Sink {
   }
 
   write(batch: Parameters<Sink['write']>[0], source: Source): void | Promise<void> {
-    if (batch.table === this.#table) return this.#sink.write(batch, source)
+    if (batch.table === this.#table && this.#isOfRun(batch)) return this.#sink.write(batch, source)
     this.skipped += source.countOf(batch)
     return undefined
   }
 
   close(): Promise<void> {
     return this.#sink.close()
+  }
+
+  /** A file of a recording has the rows of one run. */
+  #isOfRun(batch: Batch): boolean {
+    if (this.#run === undefined) return true
+    const column = batch.columns().find(({ field }) => field.name === 'run')
+    return column !== undefined && textsOf(column, Math.min(1, batch.length))[0] === this.#run
   }
 }
 

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { nativeIdText } from '../batch/index.js'
-import { SCHEMES } from '../ingest/index.js'
+import { loadSystem, SCHEMES, type SourceUrl } from '../ingest/index.js'
+import { type SourceDescription, systemNetwork } from '../session/index.js'
 import { type Inspection, inspectFile } from '../store/codec.js'
 import { recordingInfo, type SourceInfo } from '../store/index.js'
 import { type Call, type Command, EXIT } from './command.js'
@@ -28,6 +29,8 @@ export const command: Command = {
 async function infoOfSource(call: Call): Promise<number> {
   const [url] = await urlsOf(call)
   if (url === undefined) return EXIT.usage
+  const described = await (await loadSystem(url.scheme)).describeSource?.(url, systemNetwork)
+  if (described !== undefined) return tellDescription(call, url, described)
   const source = await open(call, url)
   try {
     const { peer, quirks, clock, meta } = source.describe()
@@ -59,6 +62,20 @@ async function infoOfSource(call: Call): Promise<number> {
   } finally {
     await source.close()
   }
+}
+
+async function tellDescription({ out, json }: Call, url: SourceUrl, what: SourceDescription): Promise<number> {
+  if (json) {
+    await out.json({ event: 'info', name: url.name, system: url.scheme, ...what, signals: [] })
+    return EXIT.done
+  }
+  await out.line(`${url.name}  ${url.scheme}  ${what.peer}`)
+  const entries = Object.entries(what.meta)
+  const width = Math.max(...entries.map(([key]) => key.length))
+  for (const [key, value] of entries) await out.line(`  ${key.padEnd(width)}  ${value}`)
+  if (entries.length > 0) return EXIT.done
+  await out.line('  nobody answers')
+  return EXIT.source
 }
 
 async function infoOfPath(call: Call, path: string): Promise<number> {

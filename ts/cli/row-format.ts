@@ -1,4 +1,5 @@
 import { type Batch, nativeIdText, type Row, rowsOf, type Signal } from '../batch/index.js'
+import { decodeMap, Timestamp, timestampNs } from '../cdtp/value.js'
 import type { Source } from '../session/index.js'
 import { formatTime, jsonNumber } from './values.js'
 
@@ -26,7 +27,7 @@ export const FORMATS: Readonly<Record<'text' | 'json' | 'csv' | 'influx', RowFor
     *lines(batch, source) {
       for (const row of rows(batch)) {
         if (batch.table !== 'measurement') {
-          yield JSON.stringify(plain(row))
+          yield batch.table === 'record' ? recordText(row) : JSON.stringify(plain(row))
           continue
         }
         const signal = signalOf(row, source)
@@ -98,6 +99,34 @@ export const FORMATS: Readonly<Record<'text' | 'json' | 'csv' | 'influx', RowFor
 }
 
 const MEASUREMENT_HEAD = ['time', 'signal', 'id', 'name', 'value', 'flags']
+
+/** A record for people: its tags in words, of its blocks the lengths. */
+function recordText(row: Row): string {
+  const { rx, run, sender, kind, seq, condition, tags, blocks } = row as unknown as RecordCells
+  const what =
+    kind === 0
+      ? `${seq}`
+      : `${kind === 1 ? 'BOR' : 'EOR'} ${seq}${kind === 2 && condition !== 0 ? ` condition ${condition}` : ''}`
+  const words = tags.length === 0 ? '{}' : JSON.stringify(decodeMap(tags), (_, value: unknown) => plainValue(value))
+  const sizes = blocks.map((block) => block.length)
+  const payload = kind === 0 ? `  blocks [${sizes.join(', ')}]` : ''
+  return `${formatTime(rx)}  ${run === '' ? '' : `${run}  `}${sender}  ${what}  ${words}${payload}`
+}
+
+function plainValue(value: unknown): unknown {
+  return value instanceof Timestamp ? formatTime(timestampNs(value)) : plainCell(value)
+}
+
+interface RecordCells {
+  readonly rx: bigint
+  readonly run: string
+  readonly sender: string
+  readonly kind: number
+  readonly seq: bigint
+  readonly condition: number
+  readonly tags: Uint8Array
+  readonly blocks: readonly Uint8Array[]
+}
 
 /** A measurement as JSON lines have it. */
 function measurement(row: Cells, source: Source): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import type { Source, SourceOptions } from '../session/index.js'
+import type { Network, Source, SourceDescription, SourceOptions } from '../session/index.js'
 import { ingestError } from './error-codes.js'
 import type { OptionTable } from './option-table.js'
 import { SourceUrl } from './url.js'
@@ -9,6 +9,8 @@ export interface SourceModule {
   readonly sourceOptions: OptionTable
   /** The URLs behind one that stands for several sources. */
   expand?(url: SourceUrl): Promise<readonly SourceUrl[]>
+  /** Says what a source offers, where connecting to it would take something away. */
+  describeSource?(url: SourceUrl, network: Network): Promise<SourceDescription>
   /** Makes the source and connects it. */
   openSource(url: SourceUrl, options: SourceOptions): Promise<Source>
 }

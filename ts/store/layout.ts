@@ -78,6 +78,9 @@ export async function namesIn(path: string): Promise<string[]> {
   )
 }
 
+/** Runs are usually numbered: run_2 comes before run_10. */
+const inNumbers = new Intl.Collator('en', { numeric: true })
+
 /**
  * The files with the rows of a source, in the order in which they were written. Where a segment and its Parquet file
  * are both there (its writer ended between the two), the Parquet file is whole and counts.
@@ -91,7 +94,7 @@ export async function tableFiles(source: string): Promise<TableFile[]> {
       continue
     }
     const runs: TableFile[][] = []
-    for (const run of (await namesIn(directory)).sort()) {
+    for (const run of (await namesIn(directory)).sort(inNumbers.compare)) {
       runs.push(await numbered(join(directory, run), { table, run }))
     }
     files.push(...runs.flat())
