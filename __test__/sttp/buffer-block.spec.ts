@@ -16,9 +16,7 @@ for (const encoding of ['tssc', 'compact'] as const) {
     subscriber.bufferBlockReceived = ({ signalId, sequence, bytes }) =>
       came.push([signalId, sequence, Buffer.from(bytes)])
     let confirmed = 0
-    publisher.status.on(({ state }) => {
-      if (state === 'peer-buffer-block-confirmed') confirmed++
-    })
+    publisher.bufferBlockConfirmed = () => confirmed++
     await pair.connect(EVERYTHING, { encoding })
     const payloads = Array.from({ length: 5 }, (_, n) => randomBytes(10_000 * n))
     for (const [n, payload] of payloads.entries()) t.is(publisher.broadcastBufferBlock(idOf(n), payload), 1)
@@ -151,12 +149,18 @@ test('a recorder gets blocks as rows of the table record, and the books balance'
   publisher.broadcastBufferBlock(idOf(3), Buffer.from('wave'))
   await pair.until(() => rows.length === 1)
   t.like(rows[0] as object, {
-    run: 'buffer-blocks',
-    sender: idOf(3),
+    run: 'buffer-blocks-1',
+    sender: '127.0.0.1:7165',
     kind: 0,
     seq: 0n,
     blocks: [Uint8Array.from(Buffer.from('wave'))],
   })
+  // MessagePack of {"signal": GUID}.
+  const tags = Buffer.from((rows[0] as { tags: Uint8Array }).tags)
+  t.deepEqual(
+    tags,
+    Buffer.concat([Buffer.from([0x81, 0xa6]), Buffer.from('signal'), Buffer.from([0xd9, 36]), Buffer.from(idOf(3))]),
+  )
   t.is(subscriber.stats.received, 1)
   await subscriber.close()
   await done

@@ -227,6 +227,47 @@ test('new metadata are asked for and the subscription is made again', async (t) 
   t.deepEqual([publisher.count('metadataRefresh'), publisher.count('subscribe')], [2, 2])
 })
 
+test('where no other connection is wanted, an orderly close is the end; a cut frame or a broken connection is a loss', async (t) => {
+  for (const [rest, ends] of [
+    [0, 'well'],
+    [3, 'cut'],
+  ] as const) {
+    const { clock, publisher, subscriber } = await pair(t, { autoReconnect: false })
+    await subscriber.connect('localhost:7165')
+    await clock.advance(0)
+    const { values, done } = collect(subscriber)
+    publisher.publish(2)
+    publisher.transport?.write(new Uint8Array(rest))
+    publisher.transport?.end()
+    await done
+    t.deepEqual(values, frames(0, 2))
+    t.is(await subscriber.closed, undefined)
+    t.deepEqual(
+      [...subscriber.ledger].map(({ cause, bytes }) => [cause, bytes]),
+      ends === 'well' ? [] : [['disconnect', rest]],
+    )
+  }
+  const { clock, network, subscriber } = await pair(t, { autoReconnect: false })
+  await subscriber.connect('localhost:7165')
+  await clock.advance(0)
+  const { done } = collect(subscriber)
+  network.cut()
+  await t.throwsAsync(done)
+  t.is(subscriber.ledger.totals.open, 1)
+})
+
+test('a connection that broke is tried again as often as it may be', async (t) => {
+  const { clock, network, subscriber } = await pair(t, { maxRetries: 2, retryInterval: 3, maxRetryInterval: 3 })
+  await subscriber.connect('localhost:7165')
+  await clock.advance(0)
+  network.isReachable = false
+  network.cut()
+  await clock.advance(5000)
+  t.is(subscriber.state, 'reconnecting')
+  await clock.advance(5000)
+  t.is(((await subscriber.closed) as { code?: string } | undefined)?.code, 'ERR_STTP_RETRIES')
+})
+
 test('a historical subscription ends by itself', async (t) => {
   const { clock, publisher, subscriber } = await pair(t)
   await subscriber.connect('localhost:7165')

@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib'
+import type { Row } from '../batch/index.js'
 import type { Gap } from '../session/index.js'
 import type { SttpControl } from './codec.js'
 
@@ -98,4 +99,22 @@ export class BufferBlockIntake {
       this.#missing.delete(sequence)
     }
   }
+}
+
+/** The signal's GUID as MessagePack: `{"signal": GUID}`. */
+const TAGS_HEAD = Buffer.concat([Buffer.from([0x81, 0xa6]), Buffer.from('signal'), Buffer.from([0xd9, 36])])
+
+/**
+ * A block as a row of the table `record`. Blocks are numbered from 0 at each connection, so that each is a run.
+ *
+ * @param received ns since 1970-01-01 UTC
+ */
+export function recordOfBlock(
+  { signalId, sequence, bytes }: BufferBlock,
+  run: string,
+  peer: string,
+  received: bigint,
+): Row {
+  const tags = Buffer.concat([TAGS_HEAD, Buffer.from(signalId)])
+  return { run, sender: peer, kind: 0, seq: BigInt(sequence), rx: received, condition: 0, tags, blocks: [bytes] }
 }

@@ -48,6 +48,8 @@ export class Publisher extends Session implements PublisherPermissions {
   clientDisconnected: ((connection: ClientConnection) => void) | undefined
   /** Called for each command of a user's own, with its number 0 to 15. */
   userCommandReceived: ((connection: ClientConnection, number: number, payload: Uint8Array) => void) | undefined
+  /** Called for each buffer block that a subscriber has confirmed: the number of the block, from 0 on each connection. */
+  bufferBlockConfirmed: ((connection: ClientConnection, sequence: number) => void) | undefined
   /** Called when a subscriber has changed the speed of its history, ms between frames. */
   processingIntervalChanged: ((connection: ClientConnection, interval: number) => void) | undefined
   readonly #options: PublisherOptions
@@ -401,6 +403,10 @@ export class Publisher extends Session implements PublisherPermissions {
     if (event.kind === 'user-command') {
       this.userCommandReceived?.(connection, event.number, event.payload)
       this.status.emit('peer-user-command', { peer, number: event.number, bytes: event.payload.length })
+      return
+    }
+    if (event.kind === 'buffer-block-confirmed') {
+      this.bufferBlockConfirmed?.(connection, event.sequence)
       return
     }
     const program = connection.subscription?.source

@@ -3,7 +3,7 @@ import { MeasurementBatch } from '../batch/index.js'
 import { Pacer, type Policy, type SessionOptions, systemClock, type TlsOptions } from '../session/index.js'
 import { sttpError } from './error-codes.js'
 import { Publisher } from './publisher.js'
-import { SYNTHETIC_T0, Synthetic } from './synthetic.js'
+import { SYNTHETIC_T0, Synthetic, syntheticId } from './synthetic.js'
 
 /** The options of `measurand serve sttp`. */
 export const serveOptions = {
@@ -16,6 +16,13 @@ export const serveOptions = {
   t0: { value: 'NS', line: 'time of the first frame, ns since 1970-01-01 UTC; 2024-01-01 unless told' },
   frames: { value: 'N', line: 'ends after N frames' },
   policy: { value: 'POLICY', line: 'for slow subscribers: drop-oldest (default), block, disconnect' },
+  'max-connections': { value: 'N', line: 'subscribers at most; no limit unless told' },
+  'queue-bytes': { value: 'N', line: 'bytes that may wait for one subscriber; 16777216 unless told' },
+  'nan-filter': { value: 'allow|force|refuse', line: 'whether NaN values are left out; for those who ask unless told' },
+  'no-metadata': { line: 'gives no metadata' },
+  'no-base-times': { line: 'compact times are sent in full' },
+  permit: { value: 'EXPR', line: 'signals that subscribers may have, as a filter; all unless told' },
+  'buffer-block': { value: 'BYTES', line: 'a block of so many bytes of each signal too, every second' },
   'wait-subscriber': { line: 'begins with the first subscription' },
   tls: { line: 'secures the connection' },
   cert: { value: 'FILE', line: 'the certificate, PEM' },
@@ -59,8 +66,27 @@ export async function serve(
     t0,
     ...(periodNs === undefined ? {} : { periodNs }),
   })
-  const publisher = new Publisher({ ...session, policy: policy as Policy })
+  const nanFilter = text('nan-filter', 'allow')
+  if (nanFilter !== 'allow' && nanFilter !== 'force' && nanFilter !== 'refuse') {
+    throw sttpError('ERR_STTP_OPTION_INVALID', `--nan-filter takes allow, force or refuse, not ${nanFilter}`)
+  }
+  const permitted = new Set<string>()
+  const publisher = new Publisher({
+    ...session,
+    policy: policy as Policy,
+    ...(options.has('max-connections') ? { maximumAllowedConnections: whole('max-connections', '', 0) } : {}),
+    ...(options.has('queue-bytes') ? { queueBytes: whole('queue-bytes', '', 65_536) } : {}),
+    isNaNValueFilterAllowed: nanFilter !== 'refuse',
+    isNaNValueFilterForced: nanFilter === 'force',
+    isMetadataRefreshAllowed: !options.has('no-metadata'),
+    useBaseTimeOffsets: !options.has('no-base-times'),
+    ...(options.has('permit') ? { permit: (_, { name }) => permitted.has(name) } : {}),
+  })
   publisher.defineMetadata(synthetic.metadata())
+  if (options.has('permit')) {
+    for (const { pointTag } of publisher.filterMetadata(text('permit', ''))) permitted.add(pointTag ?? '')
+  }
+  if (options.has('buffer-block')) sendBlocks(publisher, whole('signals', '200', 1), whole('buffer-block', '', 0))
   const endpoint = { host: text('host', '127.0.0.1'), port: whole('port', '7165', 0) }
   const tls = options.has('tls') ? tlsOf(options) : undefined
   const [, port] = await publisher.start(tls === undefined ? endpoint : { ...endpoint, tls })
@@ -102,6 +128,22 @@ async function run(publisher: Publisher, synthetic: Synthetic, { frames, rate, i
   pacer.start(frames)
   await publisher.closed
   pacer.stop()
+}
+
+/** Every second a block of each signal: byte j of block n of signal k is (31*n + 7*j + k) mod 256. */
+function sendBlocks(publisher: Publisher, signals: number, bytes: number): void {
+  let n = 0
+  const turn = (): void => {
+    if (publisher.state === 'closed') return
+    for (let k = 0; k < signals; k++) {
+      const block = Uint8Array.from({ length: bytes }, (_, j) => (31 * n + 7 * j + k) % 256)
+      publisher.broadcastBufferBlock(syntheticId(k), block)
+    }
+    n++
+    timer = systemClock.after(1000, turn)
+  }
+  let timer = systemClock.after(1000, turn)
+  void publisher.closed.then(() => timer.cancel())
 }
 
 /** Resolves with the first subscription, or at the end. */

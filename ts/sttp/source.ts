@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { SourceOptions, TlsOptions } from '../session/index.js'
+import { sttpError } from './error-codes.js'
 import { Subscriber } from './subscriber.js'
+import type { SubscriptionSettings } from './subscription.js'
 
 /** What is read of a URL. */
 interface Place {
@@ -19,6 +21,17 @@ export const sourceOptions = {
   filter: { value: 'EXPR', line: 'which signals, as FILTER ActiveMeasurements WHERE ...; all unless told' },
   encoding: { value: 'tssc|compact', line: 'how measurements are packed; tssc unless told' },
   metadata: { value: '0|1', line: 'whether names and types of signals are asked for; 1 unless told' },
+  throttled: { line: 'only the latest value of each signal, every publish interval' },
+  'publish-interval': { value: 'SECONDS', line: 'how often the latest values come; 1 unless told' },
+  'check-time': { line: 'latest values with a time beyond lag and lead time become NaN' },
+  'lag-time': { value: 'SECONDS', line: 'how much earlier than now a time may be; 10 unless told' },
+  'lead-time': { value: 'SECONDS', line: 'how much later than now a time may be; 5 unless told' },
+  'local-clock': { line: "now is the publisher's clock, not the latest time that it publishes" },
+  'nan-filter': { line: 'values that are NaN are not sent' },
+  milliseconds: { line: 'compact measurements have times of whole milliseconds' },
+  'no-time': { line: 'compact measurements have no time' },
+  extra: { value: 'SETTINGS', line: 'more settings of the subscription, as name=value;name=value' },
+  'max-retries': { value: 'N', line: 'retries of a connection that broke; no limit unless told' },
   tls: { line: 'a secured connection' },
   ca: { value: 'FILE', line: 'authorities to trust, PEM' },
   cert: { value: 'FILE', line: 'the own certificate, PEM' },
@@ -32,15 +45,48 @@ export async function openSource(url: Place, options: SourceOptions): Promise<Su
   const subscriber = new Subscriber({
     ...options,
     ...(tls === undefined ? {} : { tls }),
+    ...retries(url),
+    recordBufferBlocks: true,
     autoRequestMetadata: url.option('metadata') === undefined || url.flag('metadata'),
     statusMessage: stderr,
     errorMessage: stderr,
   })
-  const encoding = url.choice('encoding', ['tssc', 'compact'])
-  subscriber.subscribe(url.option('filter') ?? EVERYTHING, encoding === undefined ? {} : { encoding })
+  void subscriber.subscribe(url.option('filter') ?? EVERYTHING, settingsOf(url))
   const host = url.host.includes(':') ? `[${url.host}]` : url.host
   await subscriber.connect(`${host}:${url.port ?? PORT}`)
   return subscriber
+}
+
+function settingsOf(url: Place): SubscriptionSettings {
+  const given: { [Name in keyof SubscriptionSettings]?: SubscriptionSettings[Name] | undefined } = {
+    encoding: url.choice('encoding', ['tssc', 'compact']),
+    throttled: url.flag('throttled') || undefined,
+    publishInterval: secondsOf(url, 'publish-interval'),
+    enableTimeReasonabilityCheck: url.flag('check-time') || undefined,
+    lagTime: secondsOf(url, 'lag-time'),
+    leadTime: secondsOf(url, 'lead-time'),
+    useLocalClockAsRealTime: url.flag('local-clock') || undefined,
+    requestNaNValueFilter: url.flag('nan-filter') || undefined,
+    useMillisecondResolution: url.flag('milliseconds') || undefined,
+    includeTime: url.flag('no-time') ? false : undefined,
+    extraConnectionStringParameters: url.option('extra'),
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as SubscriptionSettings
+}
+
+function retries(url: Place): { readonly maxRetries?: number } {
+  const text = url.option('max-retries')
+  if (text === undefined) return {}
+  if (!/^\d{1,9}$/.test(text)) throw sttpError('ERR_STTP_OPTION_INVALID', `max-retries takes a number, not ${text}`)
+  return { maxRetries: Number(text) }
+}
+
+function secondsOf(url: Place, name: string): number | undefined {
+  const text = url.option(name)
+  if (text === undefined) return undefined
+  const seconds = Number(text)
+  if (text.trim() !== '' && Number.isFinite(seconds)) return seconds
+  throw sttpError('ERR_STTP_OPTION_INVALID', `${name} takes seconds, not ${text}`)
 }
 
 async function tlsOptions(url: Place): Promise<TlsOptions | undefined> {

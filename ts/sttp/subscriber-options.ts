@@ -28,8 +28,8 @@ export interface SubscriberOptions extends SourceOptions, MessageOptions {
   /** Bytes of a buffer block at most, decompressed; 16 MiB unless told. */
   readonly bufferBlockBytes?: number
   /**
-   * Whether buffer blocks come among the batches, as batches of the table `record` (look at `batch.table`): sender is the
-   * signal's GUID, `seq` the number of the block, which is in `blocks`. Not unless told.
+   * Whether buffer blocks come among the batches, as batches of the table `record` (look at `batch.table`): `seq` is the
+   * number of the block in its connection, the `run`; its `tags` name the signal by its GUID. Not unless told.
    */
   readonly recordBufferBlocks?: boolean
   /** Retries of a connection that broke at most; -1, no limit, unless told. */

@@ -7,7 +7,13 @@ import {
   TableIntake,
   type Timer,
 } from '../session/index.js'
-import { BUFFER_BLOCK, type BufferBlock, type BufferBlockHost, BufferBlockIntake } from './buffer-block.js'
+import {
+  BUFFER_BLOCK,
+  type BufferBlock,
+  type BufferBlockHost,
+  BufferBlockIntake,
+  recordOfBlock,
+} from './buffer-block.js'
 import { asSttpError, type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
 import { MODE } from './codes.js'
 import { DataSet, type MeasurementRecord } from './data-set.js'
@@ -34,9 +40,6 @@ import {
 const BATCH_ROWS = 16_384
 const QUEUE_BYTES = 16 << 20
 const BUFFER_BLOCK_BYTES = 16 << 20
-/** The run under which buffer blocks are recorded, and MessagePack of no tags. */
-const BUFFER_BLOCK_RUN = 'buffer-blocks'
-const EMPTY_TAGS = Uint8Array.of(0x80)
 const COMMAND = { metadataRefresh: 1, subscribe: 2, rotateCipherKeys: 4, defineOperationalModes: 6 } as const
 
 /**
@@ -57,6 +60,8 @@ const COMMAND = { metadataRefresh: 1, subscribe: 2, rotateCipherKeys: 4, defineO
  */
 export class Subscriber extends SubscriberEvents {
   readonly #options: SubscriberOptions
+  /** There is one connection and no other. */
+  readonly #isLast: boolean
   readonly #ring: ReturnType<typeof ringFor>
   readonly #quirks = new Set<string>()
   readonly #losses = new Map<string, number>()
@@ -79,10 +84,9 @@ export class Subscriber extends SubscriberEvents {
   constructor(options: SubscriberOptions = {}) {
     const { autoReconnect, retryInterval = 1, maxRetryInterval = 30 } = options
     const reconnect = { minDelay: retryInterval * 1000, maxDelay: maxRetryInterval * 1000, ...options.reconnect }
-    super('sttp', {
-      ...options,
-      reconnect: autoReconnect === false || options.reconnect === false ? false : reconnect,
-    })
+    const isLast = autoReconnect === false || options.reconnect === false
+    super('sttp', { ...options, reconnect: isLast ? false : reconnect })
+    this.#isLast = isLast
     this.#options = options
     this.#ring = ringFor(options.queueBytes ?? QUEUE_BYTES, options.batchRows ?? BATCH_ROWS, COLUMN.rawTime)
   }
@@ -510,16 +514,16 @@ export class Subscriber extends SubscriberEvents {
   }
 
   #giveBlock(connection: SubscriberConnection, block: BufferBlock): void {
-    const { signalId, sequence, bytes } = block
     this.bufferBlockReceived?.(block)
     if (this.#options.recordBufferBlocks) {
       // Batches of both tables go to the one consumer, who looks at `batch.table`.
       const delivery = this.delivery as unknown as Delivery<TableBatch>
       this.#records ??= new TableIntake('record', { delivery, stats: this.stats, transport: connection.gate.handle() })
-      const place = { run: BUFFER_BLOCK_RUN, sender: signalId, kind: 0, condition: 0, tags: EMPTY_TAGS }
-      this.#records.push({ ...place, seq: BigInt(sequence), rx: this.clock.now(), blocks: [bytes] })
+      this.#records.push(
+        recordOfBlock(block, `buffer-blocks-${this.stats.reconnects + 1}`, this.#peer, this.clock.now()),
+      )
     } else if (this.bufferBlockReceived === undefined) {
-      this.lose({ cause: 'decoder', bytes: bytes.length })
+      this.lose({ cause: 'decoder', bytes: block.bytes.length })
     }
   }
 
@@ -543,6 +547,20 @@ export class Subscriber extends SubscriberEvents {
 
   #onEnd(connection: SubscriberConnection, error: MeasurandError | undefined): void {
     if (this.#connection !== connection) return
-    this.connectionLost(error)
+    if (error === undefined && this.#isLast && this.state === 'connected') this.#ended(connection)
+    else this.connectionLost(error)
+  }
+
+  /**
+   * STTP has no farewell. Where no other connection is wanted, the publisher's orderly close ends the session as it ends
+   * the data; what it cut off is a loss.
+   */
+  #ended(connection: SubscriberConnection): void {
+    this.status.emit('publisher-closed', { peer: this.#peer })
+    void this.delivery.drained.then(() => {
+      const bytes = connection.downlink.pendingBytes
+      if (bytes > 0) this.lose({ cause: 'disconnect', from: this.clock.now(), bytes })
+    })
+    this.finished()
   }
 }

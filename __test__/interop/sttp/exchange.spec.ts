@@ -19,13 +19,12 @@ for (const mode of ['tssc', 'compact'] as const) {
       commands.push(Buffer.from(payload).toString())
       publisher.sendUserResponse(connection, number, Buffer.concat([Buffer.from('re:'), payload]))
     }
-    const confirmed = new Set<unknown>()
+    const confirmed = new Set<number>()
     const allConfirmed = new Promise<void>((resolve) => {
-      publisher.status.on(({ state, detail }) => {
-        if (state !== 'peer-buffer-block-confirmed') return
-        confirmed.add(detail?.['sequence'])
+      publisher.bufferBlockConfirmed = (_, sequence) => {
+        confirmed.add(sequence)
         if (confirmed.size === BLOCKS) resolve()
-      })
+      }
     })
     const [, port] = await publisher.start({ host: '127.0.0.1', port: 0 })
     const peer = new Peer('exchange_sub.py', '--port', String(port), '--mode', mode, '--blocks', String(BLOCKS))
