@@ -7,5 +7,6 @@ mod store;
 mod stream_sea;
 mod sttp;
 mod sttp_data_set;
+mod sttp_history;
 mod tia;
 mod wamp;

@@ -28,6 +28,9 @@ pub(crate) struct Civil {
 }
 
 impl DateTime {
+    /// The last that .NET holds, the end of the year 9999.
+    pub const MAX: Self = Self(END - 1);
+
     /// The time of nanoseconds since 1970-01-01 UTC, rounded down to a tick.
     pub const fn from_unix_ns(time: i64) -> Self {
         Self(time.div_euclid(100) + UNIX_EPOCH)
@@ -68,7 +71,7 @@ impl DateTime {
     }
 
     /// Reads `2024-01-02`, `2024-01-02T03:04:05.1234567+01:00` (a space for the T, one-digit parts, `Z` or no zone, a
-    /// dot without digits) and `1/2/2024 03:04`, the month first. Without a zone it is UTC; digits beyond 100 ns are cut.
+    /// dot without digits), `1/2/2024 03:04` and `01-02-2024 03:04`, the month first. Without a zone it is UTC; digits beyond 100 ns are cut.
     pub fn parse(text: &str) -> Option<Self> {
         let mut scan = Scan(text.trim().as_bytes());
         let (first, length) = scan.number()?;
@@ -78,12 +81,14 @@ impl DateTime {
             (scan.number()?.0, first, day)
         } else {
             scan.expect(b'-')?;
-            let (month, _) = scan.number()?;
+            let (second, _) = scan.number()?;
             scan.expect(b'-')?;
-            if length < 3 {
-                return None;
+            let (third, digits) = scan.number()?;
+            match (length, digits) {
+                (3.., _) => (first, second, third),
+                (_, 3..) => (third, first, second),
+                _ => return None,
             }
-            (first, month, scan.number()?.0)
         };
         let mut ticks = 0;
         let mut offset = 0;
@@ -218,6 +223,7 @@ mod tests {
             "2024-1-2T04:04:05.125+01:00",
             "2024-01-01T22:34:05.125-0430",
             "1/2/2024 3:4:5.125",
+            "01-02-2024 03:04:05.125",
         ] {
             assert_eq!(DateTime::parse(text), Some(at), "{text}");
         }
