@@ -5,8 +5,10 @@ import {
   SttpDownlink,
   SttpEncoder,
   SttpLatestMeasurements,
+  SttpRowTimes,
   SttpUplink,
   sttpCodeName,
+  sttpTimeConstraint,
   sttpWriteCommand,
   sttpWriteResponse,
 } from '../native/index.js'
@@ -19,8 +21,10 @@ export {
   SttpDownlink,
   SttpEncoder,
   SttpLatestMeasurements,
+  SttpRowTimes,
   SttpUplink,
   sttpCodeName,
+  sttpTimeConstraint,
   sttpWriteCommand,
   sttpWriteResponse,
 }

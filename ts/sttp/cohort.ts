@@ -24,7 +24,7 @@ export interface CohortOptions {
 }
 
 /** Bytes of the longest frame of measurements: no frame is begun where fewer are left. */
-const FRAME_BYTES = 32_786
+export const FRAME_BYTES = 32_786
 
 /**
  * Subscribers with equal signals, format and start: measurements are encoded once, and the same bytes go to all of them.

@@ -46,6 +46,12 @@ export const sttpError = defineErrors('sttp', {
     'A frame says that it is longer than the limit of its kind. Check that the peer speaks STTP; raise the limit if so.',
   ],
   ERR_STTP_FRAME_TRUNCATED: ['malformed', 'The bytes end within a frame.'],
+  ERR_STTP_HISTORY_BROKEN: [
+    'transport',
+    'The connection broke before a history was complete. What came is whole; ask for the rest by its times.',
+  ],
+  ERR_STTP_HISTORY_IGNORED: ['protocol', 'The publisher does not regard the limits of a historical subscription.'],
+  ERR_STTP_INTERVAL_REFUSED: ['protocol', 'The publisher does not change its speed; the text says why.'],
   ERR_STTP_MESSAGE_LENGTH: ['malformed', 'A message is too short to be what it says.'],
   ERR_STTP_KEYS_REFUSED: ['protocol', 'The publisher changes no cipher keys; the text says why.'],
   ERR_STTP_METADATA_REFUSED: ['protocol', 'The publisher gives no metadata. Ask for none.'],
@@ -72,6 +78,10 @@ export const sttpError = defineErrors('sttp', {
   ERR_STTP_SUBSCRIPTION_SETTING: [
     'malformed',
     'A subscriber sent a setting that cannot be understood; the text names it.',
+  ],
+  ERR_STTP_TIME_CONSTRAINT: [
+    'usage',
+    'A limit of a historical subscription is no time. Write 2024-01-02T03:04:05Z, or *-30s for 30 s ago (s, m, h, d).',
   ],
   ERR_STTP_TSSC_CODE: ['malformed', 'A compressed packet is damaged: a code stands where it cannot.'],
   ERR_STTP_TSSC_LIMIT: ['limit', 'A compressed packet is too long, or names more signals than the decoder keeps.'],

@@ -1,18 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
-import { Block, COLUMN, MeasurementBatch, SignalTable, TIME_UNKNOWN } from '../batch/index.js'
+import { Block, COLUMN, MeasurementBatch, type Signal, SignalTable, TIME_UNKNOWN } from '../batch/index.js'
 import { describeError, type Listener, type Policy, Session, type Transport } from '../session/index.js'
+import { cacheSignals } from './cache-signals.js'
 import { ClientConnection, type ClientDescription, type ConnectionEvent } from './client-connection.js'
 import type { SttpSubscription } from './codec.js'
 import { sttpWriteResponse } from './codec.js'
+import { cohortFormat } from './cohort-format.js'
 import { CohortMember } from './cohort-member.js'
 import { DataSet, type MeasurementRecord } from './data-set.js'
 import { sttpError } from './error-codes.js'
+import { HistoricalSubscription } from './historical-subscription.js'
+import { type History, isHistorical } from './history.js'
 import { guidBytes, type Measurement } from './measurement.js'
 import { PublisherMetadata } from './publisher-metadata.js'
 import type { PublisherEndpoint, PublisherOptions, PublisherPermissions } from './publisher-options.js'
 import type { ServedSubscription } from './served-subscription.js'
-import { SubscriptionRouting } from './subscription-routing.js'
+import { EVERYTHING, SubscriptionRouting } from './subscription-routing.js'
 import { Ticks } from './ticks.js'
 
 const QUEUE_BYTES = 16 << 20
@@ -52,6 +56,10 @@ export class Publisher extends Session implements PublisherPermissions {
   bufferBlockConfirmed: ((connection: ClientConnection, sequence: number) => void) | undefined
   /** Called when a subscriber has changed the speed of its history, ms between frames. */
   processingIntervalChanged: ((connection: ClientConnection, interval: number) => void) | undefined
+  /** Where the measurements of historical subscriptions come from; without, such subscriptions are refused. */
+  history: History | undefined
+  /** What `*` stands for in the limits of a history, ns since 1970-01-01 UTC; the clock's time unless told. */
+  historyTime: () => bigint = () => this.clock.now()
   readonly #options: PublisherOptions
   readonly #metadata: PublisherMetadata
   readonly #routing: SubscriptionRouting
@@ -384,16 +392,38 @@ export class Publisher extends Session implements PublisherPermissions {
     subscription: SttpSubscription,
     before: ServedSubscription | undefined,
   ): ServedSubscription {
-    if (subscription.startTimeConstraint || subscription.stopTimeConstraint) {
-      throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', 'This publisher serves no historical subscriptions.')
-    }
-    const { permit } = this.#options
+    const { permit: permits } = this.#options
+    const permit = permits === undefined ? undefined : (signal: Signal) => permits(connection, signal)
+    if (isHistorical(subscription)) return this.#serveHistory(connection, subscription, permit)
     return this.#routing.subscribe({
       host: connection,
       modes: connection.modes,
       subscription,
       before: before instanceof CohortMember ? before : undefined,
-      permit: permit === undefined ? undefined : (signal) => permit(connection, signal),
+      permit,
+    })
+  }
+
+  #serveHistory(
+    connection: ClientConnection,
+    subscription: SttpSubscription,
+    permit: ((signal: Signal) => boolean) | undefined,
+  ): HistoricalSubscription {
+    const { history, clock, signals, name } = this
+    if (history === undefined) {
+      throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', 'This publisher serves no historical subscriptions.')
+    }
+    const ids = this.#metadata.signalIds(subscription.filterExpression ?? EVERYTHING)
+    const { peer } = connection
+    return new HistoricalSubscription({
+      ...{ host: connection, subscription, history, clock },
+      format: cohortFormat(connection.modes, subscription, this),
+      signals: cacheSignals(ids, { signals, name, permit }),
+      cacheIndex: connection.cohort?.cacheIndex === 0 ? 1 : 0,
+      now: this.historyTime(),
+      own: (batch) => this.#own(batch),
+      ended: (measurements, error) =>
+        this.status.emit('history-ended', { peer, measurements, ...(error ? describeError(error) : {}) }),
     })
   }
 

@@ -2,6 +2,7 @@ import {
   BlockIntake,
   type BlockIntakeOptions,
   type Clock,
+  type Decoder,
   type MeasurandError,
   type Timer,
   type Transport,
@@ -31,6 +32,8 @@ export interface ConnectionOptions extends Pick<BlockIntakeOptions, 'delivery' |
   readonly silence: number
   /** ms that an answer may take. */
   readonly answerTimeout: number
+  /** Notes the rows of a block from one on. */
+  readonly observe: (block: Uint8Array, first: number) => void
   /** Bytes of a data packet, a cache and metadata at most. */
   readonly limits: { readonly frameBytes?: number; readonly cacheBytes?: number; readonly metadataBytes?: number }
 }
@@ -64,7 +67,7 @@ export class SubscriberConnection {
       system: 'sttp',
       delivery,
       ring,
-      decoder: this.downlink,
+      decoder: observed(this.downlink, options.observe),
       transport: this.gate.handle(),
       handler: {
         onControl: () => this.#takeControls(),
@@ -167,3 +170,19 @@ export class SubscriberConnection {
     )
   }
 }
+
+/** The decoder, whose rows are noted. */
+function observed(decoder: SttpDownlink, observe: ConnectionOptions['observe']): Decoder {
+  return {
+    decode(chunk, block) {
+      const count = new Uint32Array(block.buffer, block.byteOffset + COUNT_OFFSET, 1)
+      const before = count[0] as number
+      const status = decoder.decode(chunk, block)
+      if ((count[0] as number) > before) observe(block, before)
+      return status
+    },
+  }
+}
+
+/** Where the header of a block says its rows. */
+const COUNT_OFFSET = 8

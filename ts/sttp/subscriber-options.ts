@@ -1,8 +1,9 @@
 import type { SourceOptions, TlsOptions } from '../session/index.js'
 import type { MessageOptions } from './subscriber-events.js'
+import type { RecoveryOptions } from './subscriber-recovery.js'
 
 /** What a subscriber can be given. */
-export interface SubscriberOptions extends SourceOptions, MessageOptions {
+export interface SubscriberOptions extends SourceOptions, MessageOptions, RecoveryOptions {
   /** Whether metadata is asked for at every connection; it is unless told. */
   readonly autoRequestMetadata?: boolean
   /** Whether what `subscribe` was given is subscribed at every connection; it is unless told. */

@@ -15,9 +15,10 @@ import {
   recordOfBlock,
 } from './buffer-block.js'
 import { asSttpError, type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
-import { MODE } from './codes.js'
+import { COMMAND, MODE } from './codes.js'
 import { DataSet, type MeasurementRecord } from './data-set.js'
 import { sttpError } from './error-codes.js'
+import type { HistoryReader } from './gap-recovery.js'
 import { guidText, type Measurement } from './measurement.js'
 import { MeasurementLookup } from './measurement-lookup.js'
 import { MeasurementReader } from './measurement-reader.js'
@@ -25,10 +26,12 @@ import { readMetadata } from './metadata-reading.js'
 import { type PublisherAddress, parseAddress } from './publisher-address.js'
 import { type SignalDetails, signalDetails } from './signal-details.js'
 import { SubscriberConnection } from './subscriber-connection.js'
-import { SubscriberEvents } from './subscriber-events.js'
 import type { SubscriberOptions } from './subscriber-options.js'
+import { SubscriberRecovery } from './subscriber-recovery.js'
 import {
   checkedSubscription,
+  constraintText,
+  isHistorical,
   joinedStatements,
   operationalModes,
   type PayloadEncoding,
@@ -40,7 +43,6 @@ import {
 const BATCH_ROWS = 16_384
 const QUEUE_BYTES = 16 << 20
 const BUFFER_BLOCK_BYTES = 16 << 20
-const COMMAND = { metadataRefresh: 1, subscribe: 2, rotateCipherKeys: 4, defineOperationalModes: 6 } as const
 
 /**
  * Receives measurements from an STTP publisher.
@@ -58,7 +60,7 @@ const COMMAND = { metadataRefresh: 1, subscribe: 2, rotateCipherKeys: 4, defineO
  *
  * Row by row, as the other implementations do it: `connectionEstablished` and {@link Subscriber.readMeasurements}.
  */
-export class Subscriber extends SubscriberEvents {
+export class Subscriber extends SubscriberRecovery {
   readonly #options: SubscriberOptions
   /** There is one connection and no other. */
   readonly #isLast: boolean
@@ -77,6 +79,8 @@ export class Subscriber extends SubscriberEvents {
   #records: TableIntake | undefined
   #subscriberId: string | undefined
   #isSubscribed = false
+  /** The newest subscription was answered with success. */
+  #isServed = false
   #reader: MeasurementReader | undefined
   #resetTimer: Timer | undefined
   #resets = 0
@@ -179,6 +183,24 @@ export class Subscriber extends SubscriberEvents {
     this.#connection?.send({ type: 'unsubscribe' })
   }
 
+  /**
+   * Changes the speed of a historical subscription: ms between frames, 0 as fast as possible, -1 as the publisher thinks
+   * fit. Resolves when the publisher has done so.
+   */
+  async updateProcessingInterval(processingInterval: number): Promise<void> {
+    const wanted = this.#wanted ?? checkedSubscription('', {})
+    const changed = checkedSubscription(wanted.filterExpression, { ...wanted.settings, processingInterval })
+    if (this.#wanted !== undefined) this.#wanted = changed
+    const connection = this.#standing()
+    connection.send({ type: 'updateProcessingInterval', interval: processingInterval })
+    const { type, text } = await connection.answer(
+      ({ type, command }) =>
+        (type === 'succeeded' || type === 'failed') && command === COMMAND.updateProcessingInterval,
+      'the processing interval',
+    )
+    if (type === 'failed') throw sttpError('ERR_STTP_INTERVAL_REFUSED', `${this.#peer} keeps its speed: ${text ?? ''}`)
+  }
+
   /** Connects to `host:port` or `sttp://host:port`; resolves when it stands and what `subscribe` was given is subscribed. */
   async connect(address: string): Promise<true> {
     this.#address = parseAddress(address)
@@ -248,6 +270,7 @@ export class Subscriber extends SubscriberEvents {
       ring: this.#ring,
       stats: this.stats,
       signals: this.signals,
+      observe: (block, first) => this.observe(block, first),
     })
     this.#connection = connection
     this.#peer = transport.peer
@@ -272,6 +295,7 @@ export class Subscriber extends SubscriberEvents {
     if (!this.#isEstablished) return
     this.#isEstablished = false
     this.#isSubscribed = false
+    this.noteEnd()
     this.#reader?.end()
     this.connectionTerminated()
   }
@@ -346,6 +370,7 @@ export class Subscriber extends SubscriberEvents {
     const { includeTime = true, useMillisecondResolution = false } = wanted.settings
     const filter = this.#isSttpapi ? joinedStatements(wanted.filterExpression) : wanted.filterExpression
     connection.downlink.setTimeForm(includeTime, useMillisecondResolution)
+    this.#isServed = false
     connection.send({ type: 'subscribe', subscription: wireSubscription(wanted, filter) })
     const answer = await connection.answer(
       ({ type, command }) => (type === 'succeeded' || type === 'failed') && command === COMMAND.subscribe,
@@ -384,7 +409,7 @@ export class Subscriber extends SubscriberEvents {
         break
       case 'processingComplete':
         this.historicalReadComplete(control.text as string)
-        this.finished()
+        this.complete()
         break
       case 'bufferBlock':
         this.#onBufferBlock(connection, control)
@@ -416,6 +441,11 @@ export class Subscriber extends SubscriberEvents {
     } else if (command !== COMMAND.defineOperationalModes) {
       this.statusMessage(`Received success code in response to server command: ${sttpCodeName(command)}${behind}`)
     }
+    if (command !== COMMAND.subscribe) return
+    if (type === 'failed' && this.#isServed && isHistorical(this.#wanted)) {
+      this.historyLost(sttpError('ERR_STTP_HISTORY_BROKEN', `${this.#peer} broke off the history: ${text}`))
+    }
+    this.#isServed = type === 'succeeded'
   }
 
   #onCache(connection: SubscriberConnection, control: SttpControl): void {
@@ -547,7 +577,8 @@ export class Subscriber extends SubscriberEvents {
 
   #onEnd(connection: SubscriberConnection, error: MeasurandError | undefined): void {
     if (this.#connection !== connection) return
-    if (error === undefined && this.#isLast && this.state === 'connected') this.#ended(connection)
+    if (isHistorical(this.#wanted)) this.historyLost(error)
+    else if (error === undefined && this.#isLast && this.state === 'connected') this.#ended(connection)
     else this.connectionLost(error)
   }
 
@@ -562,5 +593,25 @@ export class Subscriber extends SubscriberEvents {
       if (bytes > 0) this.lose({ cause: 'disconnect', from: this.clock.now(), bytes })
     })
     this.finished()
+  }
+
+  /** sttpapi's publisher does not regard limits; one that has dialled us is not to be dialled. */
+  protected get servesHistory(): boolean {
+    return !this.#isSttpapi && this.#address !== undefined
+  }
+
+  protected async readHistory(start: bigint, stop: bigint): Promise<HistoryReader> {
+    const { host, port } = this.#address as PublisherAddress
+    const { filterExpression, settings } = this.#wanted as WantedSubscription
+    const history = new Subscriber({
+      ...this.#options,
+      ...{ name: `${this.name} history`, wait: 0, reconnect: false, gapRecovery: false, maxDelay: 0, policy: 'block' },
+      ...{ autoRequestMetadata: false, statusMessage: false, errorMessage: false, signal: this.signal },
+      ...{ onStatus: () => {}, recordBufferBlocks: false },
+    })
+    const limits = { startTime: constraintText(start), stopTime: constraintText(stop), processingInterval: 0 }
+    void history.subscribe(filterExpression, { ...settings, ...limits, throttled: false })
+    await history.connect(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+    return history
   }
 }

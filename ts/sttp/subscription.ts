@@ -27,9 +27,12 @@ export interface SubscriptionSettings {
   readonly requestNaNValueFilter?: boolean
   /** Speed of a historical subscription: ms between frames, -1 default, 0 as fast as possible. */
   readonly processingInterval?: number
-  /** Begin of a historical subscription: a time, or as `*-30s`. */
+  /**
+   * Begin of a historical subscription: a time as `2024-01-02T03:04:05Z`, or relative to the publisher's now as `*-30s`,
+   * `*-5m`, `*-1h`, `*-2d`.
+   */
   readonly startTime?: string
-  /** End of a historical subscription. */
+  /** End of a historical subscription, inclusive, in the same forms; `*` is now. */
   readonly stopTime?: string
   readonly constraintParameters?: string
   /** More settings for publishers that know them, as `name=value; other=value`. */
@@ -99,6 +102,18 @@ function extraSettings(text: string | undefined): string[] | undefined {
       const [, name, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(setting) ?? []
       return name === undefined ? wrong('extraConnectionStringParameters', text) : [name, value as string]
     })
+}
+
+/** Whether what was is asked for, and not what is published now. */
+export function isHistorical(wanted: WantedSubscription | undefined): boolean {
+  return Boolean(wanted?.settings.startTime) || Boolean(wanted?.settings.stopTime)
+}
+
+/** A limit of a historical subscription as every implementation reads it, in UTC; the time is ns since 1970-01-01 UTC. */
+export function constraintText(time: bigint): string {
+  const ms = new Date(Number(time / 1_000_000n - (time % 1_000_000n < 0n ? 1n : 0n))).toISOString()
+  const ticks = ((((time % 1_000_000n) + 1_000_000n) % 1_000_000n) / 100n).toString().padStart(4, '0')
+  return `${ms.slice(0, 10)} ${ms.slice(11, 23)}${ticks}`
 }
 
 /** How this program names itself to publishers. */
