@@ -28,7 +28,7 @@ class World {
     const { clock, network } = this
     this.publisher.history = history
     this.subscriber = new Subscriber({
-      ...{ clock, network, gapRecovery, statusMessage: false, errorMessage: false },
+      ...{ clock, network, gapRecovery, statusMessage: false, errorMessage: false, autoRequestMetadata: false },
       reconnect: { jitter: 0, minDelay: 500, maxDelay: 500 },
       onStatus: ({ state, detail }) => {
         this.told.push(state === 'gap-kept' ? `${state}: ${detail?.['reason']}` : state)

@@ -13,7 +13,8 @@ const FRAMES = 100
 const RATE = 10
 const SECOND = 1_000_000_000n
 const T0 = SYNTHETIC_T0
-const quiet = { statusMessage: false, errorMessage: false } as const
+// Metadata are read by other threads, which simulated time does not wait for.
+const quiet = { statusMessage: false, errorMessage: false, autoRequestMetadata: false } as const
 
 interface World {
   readonly clock: SimulatedClock
@@ -213,7 +214,7 @@ test('a history that breaks off is told, and so is a speed that cannot be change
   }
   const errors: string[] = []
   const { clock, network } = here
-  const subscriber = new Subscriber({ clock, network, statusMessage: false, errorMessage: (text) => errors.push(text) })
+  const subscriber = new Subscriber({ ...quiet, clock, network, errorMessage: (text) => errors.push(text) })
   t.teardown(() => subscriber.close())
   void subscriber.subscribe('FILTER ActiveMeasurements WHERE True', { startTime: '*-2h', processingInterval: 0 })
   await subscriber.connect(`localhost:${PORT}`)

@@ -225,6 +225,12 @@ export class ClientConnection implements MemberHost {
     this.commandOutbox.send(frame)
   }
 
+  /** Says that nothing more will be published, unless it gets a history. */
+  complete(text: string): void {
+    if (!(this.#served instanceof CohortMember)) return
+    this.#served.sendLast(sttpWriteResponse({ type: 'processingComplete', text }, this.modes))
+  }
+
   /** Sends what is queued, then closes the connection; resolves when that has gone. */
   async end(): Promise<void> {
     this.#leave()

@@ -47,6 +47,8 @@ export class CohortMember implements ServedSubscription {
   /** What was published since the first subscription, until its cache is in force. */
   #held: MeasurementBatch[] = []
   #heldBytes = 0
+  /** What is to be sent behind what is held. */
+  #last: Uint8Array | undefined
   /** Called when nothing is held any more. */
   #onRelease: (() => void)[] = []
   /** Too much waits: measurements are given up until it does not, and a new cache is in force. */
@@ -154,6 +156,12 @@ export class CohortMember implements ServedSubscription {
     this.host.commandOutbox.send(cache)
   }
 
+  /** Sends a frame behind everything that was published so far. */
+  sendLast(frame: Uint8Array): void {
+    if (this.#cohort === undefined) this.#last = frame
+    else this.host.commandOutbox.send(frame)
+  }
+
   /** The cache of a cohort is in force: what was held goes out first. */
   enter(cohort: Cohort): void {
     this.#cohort?.leave(this)
@@ -162,6 +170,8 @@ export class CohortMember implements ServedSubscription {
     this.#isUnconfirmed = false
     this.#isStalled = false
     for (const batch of this.#takeHeld()) cohort.publish(batch.block)
+    if (this.#last !== undefined) this.host.commandOutbox.send(this.#last)
+    this.#last = undefined
     this.#routing.joined(this)
   }
 

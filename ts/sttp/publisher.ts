@@ -67,6 +67,8 @@ export class Publisher extends Session implements PublisherPermissions {
   readonly #drops = new Map<ClientConnection, number>()
   readonly #foreign = new WeakMap<SignalTable, Uint32Array>()
   #listener: Listener | undefined
+  /** What is said to those who subscribe when everything was published. */
+  #ending: string | undefined
   #rows: Block | undefined
   #notifications = 0
   #isTelling = false
@@ -255,6 +257,15 @@ export class Publisher extends Session implements PublisherPermissions {
    */
   sendBufferBlock(connection: ClientConnection, signalId: string, bytes: Uint8Array, confirm = true): boolean {
     return connection.sendBufferBlock(this.#rowOf(signalId), bytes, confirm)
+  }
+
+  /**
+   * Says that nothing more will be published, as at the end of a recording that is played: to those who are subscribed,
+   * and to those who subscribe later. Histories are served on.
+   */
+  complete(text: string): void {
+    this.#ending = text
+    for (const connection of this.#connections) connection.complete(text)
   }
 
   /** Sends a response of your own, 0 to 15, to every subscriber. */
@@ -449,6 +460,7 @@ export class Publisher extends Session implements PublisherPermissions {
         break
       case 'subscribed':
         this.#say('statusMessage', `${peer} subscribed to ${event.signals} signals.`)
+        if (this.#ending !== undefined) connection.complete(this.#ending)
         break
       case 'processing-interval':
         this.processingIntervalChanged?.(connection, event.interval)

@@ -1,12 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { MeasurementBatch } from '../batch/index.js'
-import { Pacer, type Policy, type SessionOptions, systemClock, type TlsOptions } from '../session/index.js'
+import {
+  describeError,
+  Pacer,
+  type Policy,
+  type SessionOptions,
+  systemClock,
+  type TlsOptions,
+} from '../session/index.js'
 import { sttpError } from './error-codes.js'
 import { Publisher } from './publisher.js'
+import { ServedRecording, type Speed } from './serve-recording.js'
 import { SYNTHETIC_T0, Synthetic, syntheticId } from './synthetic.js'
 
 /** The options of `measurand serve sttp`. */
 export const serveOptions = {
+  from: { value: 'DIR', line: 'serves a recording: played once, and as history to those who ask for it' },
+  source: { value: 'NAME', line: 'which source of the recording' },
+  speed: { value: '1|10|max', line: 'how fast a recording is played; 1 unless told' },
+  once: { line: 'ends when the recording was played' },
   host: { value: 'HOST', line: 'the address; 127.0.0.1 unless told' },
   port: { value: 'PORT', line: 'the port; 7165 unless told, 0 for a free one' },
   signals: { value: 'N', line: 'signals; 200 unless told' },
@@ -55,11 +67,17 @@ export async function serve(
   const rate = periodNs === undefined ? nominal : 1e9 / Number(periodNs)
   const frames = options.has('frames') ? whole('frames', '', 1) : Number.POSITIVE_INFINITY
   const waits = options.has('wait-subscriber')
-  const policy = text('policy', isMax || waits ? 'block' : 'drop-oldest')
+  const policy = text('policy', isMax || waits || options.get('speed') === 'max' ? 'block' : 'drop-oldest')
   if (policy !== 'block' && policy !== 'drop-oldest' && policy !== 'disconnect') {
     throw sttpError('ERR_STTP_OPTION_INVALID', `--policy takes block, drop-oldest or disconnect, not ${policy}`)
   }
   const t0 = BigInt(text('t0', String(SYNTHETIC_T0)))
+  const directory = options.get('from')
+  const recording =
+    typeof directory === 'string'
+      ? await ServedRecording.open(directory, options.get('source') as string | undefined)
+      : undefined
+  const speed = text('speed', '1') === 'max' ? 'max' : number('speed', '1', 0.001)
   const synthetic = new Synthetic({
     signals: whole('signals', '200', 1),
     rate,
@@ -82,7 +100,8 @@ export async function serve(
     useBaseTimeOffsets: !options.has('no-base-times'),
     ...(options.has('permit') ? { permit: (_, { name }) => permitted.has(name) } : {}),
   })
-  publisher.defineMetadata(synthetic.metadata())
+  if (recording === undefined) publisher.defineMetadata(synthetic.metadata())
+  else recording.describe(publisher)
   if (options.has('permit')) {
     for (const { pointTag } of publisher.filterMetadata(text('permit', ''))) permitted.add(pointTag ?? '')
   }
@@ -90,7 +109,14 @@ export async function serve(
   const endpoint = { host: text('host', '127.0.0.1'), port: whole('port', '7165', 0) }
   const tls = options.has('tls') ? tlsOf(options) : undefined
   const [, port] = await publisher.start(tls === undefined ? endpoint : { ...endpoint, tls })
-  void run(publisher, synthetic, { frames, rate, isMax, waits }).catch(() => publisher.close())
+  const served =
+    recording === undefined
+      ? run(publisher, synthetic, { frames, rate, isMax, waits })
+      : play(publisher, recording, { speed, waits, isOnce: options.has('once') })
+  void served.catch((error: Error) => {
+    publisher.status.emit('source-failed', describeError(error))
+    return publisher.close()
+  })
   return Object.assign(publisher, { port })
 }
 
@@ -128,6 +154,18 @@ async function run(publisher: Publisher, synthetic: Synthetic, { frames, rate, i
   pacer.start(frames)
   await publisher.closed
   pacer.stop()
+}
+
+/** Plays a recording; then it is still served as history, unless it is to be the end. */
+async function play(
+  publisher: Publisher,
+  recording: ServedRecording,
+  { speed, waits, isOnce }: { readonly speed: Speed; readonly waits: boolean; readonly isOnce: boolean },
+): Promise<void> {
+  if (waits) await subscribed(publisher)
+  await recording.play(publisher, speed)
+  publisher.complete('The recording was played.')
+  if (isOnce) await publisher.drain()
 }
 
 /** Every second a block of each signal: byte j of block n of signal k is (31*n + 7*j + k) mod 256. */

@@ -30,6 +30,13 @@ export const sourceOptions = {
   'nan-filter': { line: 'values that are NaN are not sent' },
   milliseconds: { line: 'compact measurements have times of whole milliseconds' },
   'no-time': { line: 'compact measurements have no time' },
+  start: {
+    value: 'TIME',
+    line: 'what was since then, as 2024-01-02T03:04:05Z, or *-1h; what is published now unless told',
+  },
+  stop: { value: 'TIME', line: 'what was up to then; * is now' },
+  interval: { value: 'MS', line: 'ms between the frames of what was; 0, as fast as possible, unless told' },
+  'no-recovery': { line: 'does not fetch back what was missed while the connection was broken' },
   extra: { value: 'SETTINGS', line: 'more settings of the subscription, as name=value;name=value' },
   'max-retries': { value: 'N', line: 'retries of a connection that broke; no limit unless told' },
   tls: { line: 'a secured connection' },
@@ -46,6 +53,7 @@ export async function openSource(url: Place, options: SourceOptions): Promise<Su
     ...options,
     ...(tls === undefined ? {} : { tls }),
     ...retries(url),
+    ...(url.flag('no-recovery') ? { gapRecovery: false as const } : {}),
     recordBufferBlocks: true,
     autoRequestMetadata: url.option('metadata') === undefined || url.flag('metadata'),
     statusMessage: stderr,
@@ -59,6 +67,9 @@ export async function openSource(url: Place, options: SourceOptions): Promise<Su
 
 function settingsOf(url: Place): SubscriptionSettings {
   const given: { [Name in keyof SubscriptionSettings]?: SubscriptionSettings[Name] | undefined } = {
+    startTime: url.option('start'),
+    stopTime: url.option('stop'),
+    processingInterval: intervalOf(url),
     encoding: url.choice('encoding', ['tssc', 'compact']),
     throttled: url.flag('throttled') || undefined,
     publishInterval: secondsOf(url, 'publish-interval'),
@@ -79,6 +90,13 @@ function retries(url: Place): { readonly maxRetries?: number } {
   if (text === undefined) return {}
   if (!/^\d{1,9}$/.test(text)) throw sttpError('ERR_STTP_OPTION_INVALID', `max-retries takes a number, not ${text}`)
   return { maxRetries: Number(text) }
+}
+
+function intervalOf(url: Place): number | undefined {
+  const text = url.option('interval')
+  if (text === undefined) return url.option('start') || url.option('stop') ? 0 : undefined
+  if (/^-?\d{1,9}$/.test(text)) return Number(text)
+  throw sttpError('ERR_STTP_OPTION_INVALID', `interval takes ms, not ${text}`)
 }
 
 function secondsOf(url: Place, name: string): number | undefined {
