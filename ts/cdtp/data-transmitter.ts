@@ -363,6 +363,11 @@ export class DataTransmitter {
   /** PUSH deals messages out in turn: a second receiver takes every other message from the first. */
   #watchPeers(socket: Zmq.Push): void {
     let peers = 0
+    /** Connections that were no receiver's, and whose end is to come. */
+    let strangers = 0
+    const isStranger = (): void => void strangers++
+    socket.events.on('handshake:error:other', isStranger)
+    socket.events.on('handshake:error:protocol', isStranger)
     socket.events.on('handshake', () => {
       this.status.emit('peer-joined', { peers: ++peers })
       if (peers < 2) return
@@ -371,7 +376,8 @@ export class DataTransmitter {
       this.status.emit('second-receiver', { peers })
     })
     socket.events.on('disconnect', () => {
-      this.status.emit('peer-left', { peers: --peers })
+      if (strangers > 0) strangers--
+      else this.status.emit('peer-left', { peers: --peers })
     })
   }
 }
