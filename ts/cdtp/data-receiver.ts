@@ -177,15 +177,19 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
   /**
    * Ends the run: waits until nothing comes any more, then up to `eorTimeout` for the EORs. For those that are missing
    * it gives a substitute and rejects with a {@link RecvTimeoutError}.
+   *
+   * @param isHurried whether `eorTimeout` counts from now on, although records still come: a transmitter that was not
+   *   stopped would be waited for without end
    */
-  async stopReceiving(): Promise<void> {
+  async stopReceiving(isHurried = false): Promise<void> {
     if (!this.#running) return
+    const timeout = this.eorTimeout * 1000
+    let end = isHurried ? this.#clock.elapsed() + timeout : Number.POSITIVE_INFINITY
+    const isDue = (): boolean => this.#exception !== undefined || this.#clock.elapsed() >= end
     try {
-      while (this.#exception === undefined && this.quietFor < DRAIN_MS) await sleep(this.#clock, DRAIN_MS / 4)
-      const end = this.#clock.elapsed() + this.eorTimeout * 1000
-      while (this.#exception === undefined && this.#open().length > 0 && this.#clock.elapsed() < end) {
-        await sleep(this.#clock, 10)
-      }
+      while (!isDue() && this.quietFor < DRAIN_MS) await sleep(this.#clock, DRAIN_MS / 4)
+      if (!isHurried) end = this.#clock.elapsed() + timeout
+      while (!isDue() && this.#open().length > 0) await sleep(this.#clock, 10)
       this.checkException()
       const missing = this.#open()
       for (const run of missing) await this.#substituteEor(run)

@@ -23,6 +23,9 @@ export interface Remote {
   readonly interval: number
 }
 
+/** What is taken of one that was not heard yet. */
+const UNHEARD = { name: '', state: 'NEW', flags: 0, status: '', interval: 30_000 }
+
 type Tracked = { -readonly [K in keyof Remote]: Remote[K] } & { socket: Zmq.Subscriber; last: number }
 
 /** What is told of the others. */
@@ -61,21 +64,16 @@ export class HeartbeatReceiver {
   async add(service: DiscoveredService): Promise<void> {
     const { Subscriber } = await zeromq()
     if (this.#isClosed) return
-    this.#remotes.get(service.hostUuid)?.socket.close()
+    const known = this.#remotes.get(service.hostUuid)
+    known?.socket.close()
     const socket = new Subscriber({ linger: 0 })
     socket.connect(`tcp://${service.address}:${service.port}`)
     socket.subscribe('')
-    const remote: Tracked = {
-      name: '',
-      hostUuid: service.hostUuid,
-      state: 'NEW',
-      flags: 0,
-      status: '',
-      lives: LIVES,
-      interval: 30_000,
-      socket,
-      last: this.#clock.elapsed(),
-    }
+    // One that moved keeps what it said of itself: it has to be heard at its new place as often as at the old one.
+    const { name, state, flags, status, interval } = known ?? UNHEARD
+    const { hostUuid } = service
+    const last = this.#clock.elapsed()
+    const remote: Tracked = { name, hostUuid, state, flags, status, lives: LIVES, interval, socket, last }
     this.#remotes.set(service.hostUuid, remote)
     void this.#listen(remote)
   }

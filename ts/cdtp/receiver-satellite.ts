@@ -130,7 +130,7 @@ export class ReceiverSatellite extends Satellite {
 
   protected override async aroundInterrupting(): Promise<string | undefined> {
     try {
-      await this.receiver.stopReceiving()
+      await this.receiver.stopReceiving(true)
     } catch (error) {
       if (!(error instanceof RecvTimeoutError)) this.log('WARNING', (error as Error).message)
     }
