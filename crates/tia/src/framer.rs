@@ -1,6 +1,7 @@
 use crate::packet::{
     Block, FIXED_V2, FIXED_V3, PacketError, PacketHeader, blocks_v3, check_size, read_head_v2, read_header_v3,
 };
+use crate::packet_block::Alike;
 
 /// Which packets are on a connection.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -144,6 +145,21 @@ impl Framer {
         }
         let start = at + if self.options.datagrams { 2 } else { 0 };
         chunk.get(start..start + size).unwrap_or(&[])
+    }
+
+    /// What packets like the one that [`Framer::next`] gave have in common, where they lie whole in a stream's chunk
+    /// and their samples as they are to be.
+    #[inline]
+    pub(crate) fn alike(&self, head: &Head) -> Option<Alike<'_>> {
+        let FramerOptions { datagrams, order, .. } = self.options;
+        if datagrams || order != SampleOrder::ChannelMajor || head.header.version != 3 || head.samples == 0 {
+            return None;
+        }
+        let mut start = [3; 9];
+        start[1..5].copy_from_slice(&head.header.size.to_le_bytes());
+        start[5..].copy_from_slice(&head.header.flags.to_le_bytes());
+        let next_id = head.header.packet_id.checked_add(1)?;
+        Some(Alike { head: start, variable: &self.variable, samples: head.samples, next_id })
     }
 
     /// Goes behind the packet that [`Framer::next`] gave.
@@ -316,6 +332,12 @@ pub(crate) fn copy_samples(order: SampleOrder, blocks: &[Block], from: &[u8], to
         turn_samples(blocks, from, to);
         return;
     }
+    copy_pieces(from, to);
+}
+
+/// Copies as many bytes as both have.
+#[inline]
+pub(crate) fn copy_pieces(from: &[u8], to: &mut [u8]) {
     for (to, from) in to.chunks_mut(PIECE).zip(from.chunks(PIECE)) {
         to.copy_from_slice(from);
     }

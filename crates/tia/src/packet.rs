@@ -245,7 +245,7 @@ fn u32_at<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
 }
 
 #[inline]
-fn u64_at<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+pub(crate) fn u64_at<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |&bytes| u64::from_le_bytes(bytes))
 }
 

@@ -1,4 +1,6 @@
 use crate::Block;
+use crate::framer::copy_pieces;
+use crate::packet::{FIXED_V3, u64_at};
 
 /// Bytes in front of the columns.
 const HEADER_BYTES: usize = 64;
@@ -66,6 +68,18 @@ pub enum PacketBlockError {
     /// It counts more than fits.
     #[error("the packet block counts more than fits")]
     Count,
+}
+
+/// What version 3 packets of one layout have in common, and the id that comes next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alike<'a> {
+    /// Version, size and flags, as on the wire.
+    pub(crate) head: [u8; 9],
+    /// Channels and block sizes, as on the wire.
+    pub(crate) variable: &'a [u8],
+    /// Samples of a packet, at least 1.
+    pub(crate) samples: usize,
+    pub(crate) next_id: u64,
 }
 
 /// Packets in memory that somebody else owns: columns of header fields, and the samples of all packets as one array of
@@ -193,6 +207,42 @@ impl<'a> PacketBlock<'a> {
         true
     }
 
+    /// Appends the packets at the front that are like the newest one and follow it, as many as fit; gives how many.
+    ///
+    /// One loop over equal pieces instead of a look at each packet: twice as fast for small ones.
+    pub(crate) fn push_alike(&mut self, bytes: &[u8], alike: &Alike<'_>) -> usize {
+        let Alike { head, variable, samples, next_id } = *alike;
+        let Some(&layout) = self.count.checked_sub(1).and_then(|row| self.layout.get(row)) else { return 0 };
+        let room = (self.room.samples as usize - self.sample_count).checked_div(samples).unwrap_or(0);
+        let first = self.count;
+        let rows = room.min(self.packet_id.len() - first);
+        let ids = self.packet_id[first..first + rows].iter_mut();
+        let numbers = self.connection_packet_number[first..first + rows].iter_mut();
+        let times = self.timestamp[first..first + rows].iter_mut();
+        let places = self.samples[4 * self.sample_count..].chunks_exact_mut((4 * samples).max(1));
+        let packets = bytes.chunks_exact(FIXED_V3 + variable.len() + 4 * samples);
+        let mut taken = 0;
+        for (packet, (((id, number), time), place)) in packets.zip(ids.zip(numbers).zip(times).zip(places)) {
+            let Some((fixed, rest)) = packet.split_first_chunk::<FIXED_V3>() else { break };
+            let Some((shapes, from)) = rest.split_at_checked(variable.len()) else { break };
+            let packet_id = u64_at(fixed, 9);
+            if fixed.first_chunk() != Some(&head) || shapes != variable || packet_id != next_id + taken as u64 {
+                break;
+            }
+            *id = packet_id;
+            *number = u64_at(fixed, 17);
+            *time = u64_at(fixed, 25);
+            copy_run(from, place);
+            taken += 1;
+        }
+        let ends = self.sample_end[first..first + taken].iter_mut();
+        ends.zip(1..).for_each(|(end, packets)| *end = (self.sample_count + packets * samples) as u32);
+        self.layout[first..first + taken].fill(layout);
+        self.sample_count += taken * samples;
+        self.count += taken;
+        taken
+    }
+
     /// Says how many samples the next packet needs.
     pub(crate) fn want(&mut self, samples: usize) {
         self.header[WANTED] = if samples > self.room.samples as usize { samples as u32 } else { 0 };
@@ -241,6 +291,27 @@ impl<'a> PacketBlock<'a> {
         self.recent_at = (self.recent_at + 1) % RECENT;
         self.recent[self.recent_at] = (generation, row);
         Some(row)
+    }
+}
+
+/// Copies the samples of a packet; few of them without a call.
+#[inline]
+fn copy_run(from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        4 => copy_fixed::<4>(from, to),
+        8 => copy_fixed::<8>(from, to),
+        16 => copy_fixed::<16>(from, to),
+        32 => copy_fixed::<32>(from, to),
+        64 => copy_fixed::<64>(from, to),
+        128 => copy_fixed::<128>(from, to),
+        _ => copy_pieces(from, to),
+    }
+}
+
+#[inline]
+fn copy_fixed<const N: usize>(from: &[u8], to: &mut [u8]) {
+    if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+        *to = *from;
     }
 }
 

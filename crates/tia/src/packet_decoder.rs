@@ -78,6 +78,12 @@ impl Inspection {
         self.checked = false;
     }
 
+    /// Goes over packets whose ids follow.
+    #[inline]
+    pub(crate) fn follow(&mut self, packets: u64) {
+        self.sequence.follow(packets);
+    }
+
     /// Sets the bits right where a server writes its blocks in the meta info's order (pytia does).
     #[cold]
     fn set_blocks(&mut self, flags: u32, framer: &Framer) -> Option<Notice> {
@@ -190,6 +196,11 @@ impl PacketDecoder {
             }
             self.framer.advance(&head, at);
             self.inspection.done();
+            if let Some(alike) = self.framer.alike(&head) {
+                let packets = block.push_alike(chunk.get(*at..).unwrap_or(&[]), &alike);
+                *at += packets * head.header.size as usize;
+                self.inspection.follow(packets as u64);
+            }
         }
     }
 

@@ -53,6 +53,24 @@ impl Sequence {
         self.take_other(id)
     }
 
+    /// Takes the next ids, so many of them.
+    #[inline]
+    pub fn follow(&mut self, ids: u64) {
+        let Some(mut id) = self.next else { return };
+        let mut left = ids.min(u64::MAX - id);
+        while left > 0 {
+            let inside = id % 64;
+            let run = left.min(64 - inside);
+            if inside == 0 {
+                self.seen[word(id)] = 0;
+            }
+            self.seen[word(id)] |= (u64::MAX >> (64 - run)) << inside;
+            id += run;
+            left -= run;
+        }
+        self.next = Some(id);
+    }
+
     #[cold]
     fn take_other(&mut self, id: u64) -> Arrival {
         let Some(next) = self.next else {
@@ -162,6 +180,18 @@ mod tests {
                 let arrival = sequence.take(id);
                 prop_assert_eq!(arrival == Duplicate, !taken.insert(id));
             }
+        }
+
+        #[test]
+        fn following_is_taking_one_after_the_other(first in 0..10_000_u64, ids in 0..9000_u64, back in 0..8000_u64) {
+            let (mut one, mut all) = (Sequence::default(), Sequence::default());
+            one.take(first);
+            all.take(first);
+            (first + 1..=first + ids).for_each(|id| assert_eq!(one.take(id), Next));
+            all.follow(ids);
+            prop_assert_eq!(&one.seen, &all.seen);
+            prop_assert_eq!(one.next(), all.next());
+            prop_assert_eq!(one.take(first.saturating_sub(back)), all.take(first.saturating_sub(back)));
         }
 
         #[test]
