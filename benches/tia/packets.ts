@@ -20,10 +20,9 @@ export function packetBytes({ channels, blocksize }: Shape, packets: number, fir
   const builder = call(() => new PacketBuilder([signal], first, 8 << 20))
   const samples = new Float32Array(packets * channels * blocksize)
   for (let packet = 0; packet < packets; packet++) samples[packet * channels * blocksize] = first + packet
-  builder.push(0, samples)
   const times = Float64Array.from({ length: packets }, (_, packet) => (first + packet) * 1000)
-  const bytes = new Uint8Array(builder.byteLength)
-  return bytes.subarray(0, builder.build(times, bytes))
+  const bytes = new Uint8Array(builder.byteLengthWith(samples.length))
+  return bytes.subarray(0, builder.build(samples, times, bytes))
 }
 
 /** A decoder as one writes it by hand: each packet's header by DataView, its samples copied by one Float32Array. */

@@ -52,6 +52,9 @@ export type HandlerClass = new (server: TiAServer, transport: Transport, host: H
 
 const DATAGRAM = 65_507
 const FLUSH_BYTES = 256 * 1024
+/** Samples of a push that are not gathered with others first. */
+const DIRECT_BYTES = 64 * 1024
+const NO_SAMPLES = new Float32Array(0)
 const NO_SUBJECT: Subject = { id: 'subject0', firstName: 'ABC', surname: 'DEF' }
 
 /**
@@ -182,6 +185,11 @@ export class TiAServer extends Session {
     const config = this.#signals[index]
     if (config === undefined) throw tiaError('ERR_TIA_SIGNAL_UNKNOWN', 'the server has no such signal')
     const floats = samples instanceof Float32Array ? samples : Float32Array.from(samples)
+    const isWhole = floats.length > 0 && floats.length % config.samples === 0
+    if (config.isMaster && isWhole && 4 * floats.length >= DIRECT_BYTES) {
+      this.#stamp(floats.length / config.samples, timestamps)
+      return this.#flush(floats)
+    }
     call(() => builder.push(index, floats))
     this.#pushedSamples += floats.length
     if (!config.isMaster) return true
@@ -389,15 +397,14 @@ export class TiAServer extends Session {
     }
   }
 
-  /** Builds the packets that wait and sends them; `false` where a client has no room. */
-  #flush(): boolean {
+  /** Builds the packets that wait, with those of `direct` behind, and sends them; `false` where a client has no room. */
+  #flush(direct: Float32Array = NO_SAMPLES): boolean {
     const builder = this.#builder
     const packets = this.#times.length
     if (builder === undefined || packets === 0) return true
-    const size = builder.byteLength
-    const buffer = this.#buffer(size)
-    const length = call(() => builder.build(Float64Array.from(this.#times), buffer))
-    const samples = this.#pushedSamples
+    const buffer = this.#buffer(call(() => builder.byteLengthWith(direct.length)))
+    const length = call(() => builder.build(direct, Float64Array.from(this.#times), buffer))
+    const samples = this.#pushedSamples + direct.length
     const build: Build = {
       bytes: buffer.subarray(0, length),
       first: this.#sent,

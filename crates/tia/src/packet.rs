@@ -126,24 +126,46 @@ impl<'a> Packet<'a> {
 pub fn write_packet(out: &mut Vec<u8>, header: &PacketHeader, blocks: &[Block], samples: &[u8]) {
     let flags = blocks.iter().fold(0_u32, |flags, block| flags | 1 << (block.bit & 31));
     out.reserve(FIXED_V3 + 4 * blocks.len() + samples.len());
-    write_head(out, header, flags, blocks, samples.len());
+    out.extend_from_slice(PacketHead::new(header, flags, blocks, samples.len()).bytes());
     out.extend_from_slice(samples);
 }
 
-/// Appends everything of a packet before its samples.
-pub(crate) fn write_head(out: &mut Vec<u8>, header: &PacketHeader, flags: u32, blocks: &[Block], sample_bytes: usize) {
-    let size = FIXED_V3 + 4 * blocks.len() + sample_bytes;
-    out.push(3);
-    out.extend_from_slice(&(size as u32).to_le_bytes());
-    out.extend_from_slice(&flags.to_le_bytes());
-    out.extend_from_slice(&header.packet_id.to_le_bytes());
-    out.extend_from_slice(&header.connection_packet_number.to_le_bytes());
-    out.extend_from_slice(&header.timestamp.to_le_bytes());
-    for block in blocks {
-        out.extend_from_slice(&block.channels.to_le_bytes());
+/// Everything of a packet before its samples.
+pub(crate) struct PacketHead {
+    bytes: [u8; FIXED_V3 + 4 * 32],
+    length: usize,
+}
+
+impl PacketHead {
+    pub(crate) fn new(header: &PacketHeader, flags: u32, blocks: &[Block], sample_bytes: usize) -> Self {
+        let mut head = Self { bytes: [0; FIXED_V3 + 4 * 32], length: 0 };
+        let size = FIXED_V3 + 4 * blocks.len() + sample_bytes;
+        head.put(&[3]);
+        head.put(&(size as u32).to_le_bytes());
+        head.put(&flags.to_le_bytes());
+        head.put(&header.packet_id.to_le_bytes());
+        head.put(&header.connection_packet_number.to_le_bytes());
+        head.put(&header.timestamp.to_le_bytes());
+        for block in blocks {
+            head.put(&block.channels.to_le_bytes());
+        }
+        for block in blocks {
+            head.put(&block.blocksize.to_le_bytes());
+        }
+        head
     }
-    for block in blocks {
-        out.extend_from_slice(&block.blocksize.to_le_bytes());
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or(&[])
+    }
+
+    #[inline]
+    fn put(&mut self, field: &[u8]) {
+        let end = self.length + field.len();
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(field);
+            self.length = end;
+        }
     }
 }
 

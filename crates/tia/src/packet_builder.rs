@@ -1,4 +1,5 @@
-use crate::packet::{FIXED_V3, write_head};
+use crate::framer::copy_pieces;
+use crate::packet::{FIXED_V3, PacketHead};
 use crate::{Block, PacketHeader, SignalType};
 
 /// When blocks of a signal go into packets.
@@ -54,6 +55,14 @@ pub enum BuildError {
         bytes: usize,
         /// Bytes at most.
         limit: usize,
+    },
+    /// The buffer has too few bytes for the packets.
+    #[error("the packets need {expected} bytes, the buffer has {actual}")]
+    Room {
+        /// Bytes that the packets need.
+        expected: usize,
+        /// Bytes of the buffer.
+        actual: usize,
     },
     /// The samples are no whole number of blocks.
     #[error("{samples} samples are no whole number of blocks of {block}")]
@@ -160,16 +169,52 @@ impl PacketBuilder {
         heads + self.queues.iter().map(|queue| 4 * (queue.samples.len() - queue.sent)).sum::<usize>()
     }
 
+    /// Bytes that all packets take at most when the master gets so many samples more.
+    pub fn byte_length_with(&self, samples: usize) -> usize {
+        let master = self.queues.get(self.master).map_or(1, |queue| queue.source.samples());
+        self.byte_length() + samples / master * (FIXED_V3 + 4 * self.queues.len()) + 4 * samples
+    }
+
     /// Appends a packet for each of the master's blocks; `timestamps` are their times (a missing one repeats the last).
     ///
     /// Buffered signals are spread evenly over the packets.
     pub fn build(&mut self, timestamps: &[f64], out: &mut Vec<u8>) {
-        let packets = self.packets();
-        let waiting: Vec<usize> = self.queues.iter().map(Queue::blocks).collect();
+        let start = out.len();
+        out.resize(start + self.byte_length(), 0);
+        let written = self.fill(&[], timestamps, out.get_mut(start..).unwrap_or(&mut []));
+        out.truncate(start + written);
+    }
+
+    /// Takes whole blocks of the master and writes the packets of all its blocks, as [`PacketBuilder::build`] does;
+    /// gives their bytes. `out` has at least [`PacketBuilder::byte_length_with`] bytes.
+    pub fn build_from(&mut self, samples: &[f32], timestamps: &[f64], out: &mut [u8]) -> Result<usize, BuildError> {
+        let expected = self.byte_length_with(samples.len());
+        if out.len() < expected {
+            return Err(BuildError::Room { expected, actual: out.len() });
+        }
+        let master = self.master;
+        let Some(queue) = self.queues.get(master) else { return Err(BuildError::Signal(master)) };
+        let block = queue.source.samples();
+        if queue.samples.is_empty() && samples.len().is_multiple_of(block) {
+            return Ok(self.fill(samples, timestamps, out));
+        }
+        self.push(master, samples)?;
+        Ok(self.fill(&[], timestamps, out))
+    }
+
+    /// Writes all packets; the master's blocks are `direct`, or those that wait where there is none.
+    fn fill(&mut self, direct: &[f32], timestamps: &[f64], out: &mut [u8]) -> usize {
+        let mut waiting: Vec<usize> = self.queues.iter().map(Queue::blocks).collect();
+        if let (false, Some(blocks), Some(queue)) =
+            (direct.is_empty(), waiting.get_mut(self.master), self.queues.get(self.master))
+        {
+            *blocks = direct.len() / queue.source.samples();
+        }
+        let packets = waiting.get(self.master).copied().unwrap_or(0);
         let mut blocks = Vec::with_capacity(self.queues.len());
         let mut parts = Vec::with_capacity(self.queues.len());
         let mut timestamp = 0;
-        out.reserve(self.byte_length());
+        let mut place = Place { out, at: 0 };
         for packet in 0..packets {
             timestamp = timestamps.get(packet).map_or(timestamp, |&time| time as u64);
             blocks.clear();
@@ -178,13 +223,15 @@ impl PacketBuilder {
             for &index in &self.order {
                 let (Some(queue), Some(&waiting)) = (self.queues.get(index), waiting.get(index)) else { continue };
                 let source = &queue.source;
-                let due = match source.pace {
+                let count = match source.pace {
                     Pace::Master => 1,
-                    Pace::Buffered => (packet + 1) * waiting / packets - packet * waiting / packets,
-                    Pace::Scheduled { blocks, packets } => due(self.next_id, blocks, packets),
+                    Pace::Buffered => {
+                        let due = (packet + 1) * waiting / packets - packet * waiting / packets;
+                        queue.blocks().min(due)
+                    }
+                    Pace::Scheduled { blocks, packets } => queue.blocks().min(due(self.next_id, blocks, packets)),
                 };
-                let most = usize::from(u16::MAX / source.blocksize);
-                let count = due.min(queue.blocks()).min(most);
+                let count = count.min(usize::from(u16::MAX / source.blocksize));
                 if count > 0 {
                     flags |= source.signal.mask();
                     let blocksize = source.blocksize * count as u16;
@@ -196,36 +243,56 @@ impl PacketBuilder {
             let id = self.next_id;
             let header =
                 PacketHeader { packet_id: id, connection_packet_number: id, timestamp, ..PacketHeader::default() };
-            write_head(out, &header, flags, &blocks, 4 * samples);
+            place.put(PacketHead::new(&header, flags, &blocks, 4 * samples).bytes());
             for &(index, count) in &parts {
+                let direct = if index == self.master { direct } else { &[] };
                 if let Some(queue) = self.queues.get_mut(index) {
-                    queue.send(count, out);
+                    queue.send(direct, count, &mut place);
                 }
             }
             self.next_id = id.wrapping_add(1);
         }
         for queue in &mut self.queues {
-            queue.samples.drain(..queue.sent);
+            queue.samples.drain(..queue.sent.min(queue.samples.len()));
             queue.sent = 0;
+        }
+        place.at
+    }
+}
+
+/// Where packets are written.
+struct Place<'a> {
+    out: &'a mut [u8],
+    at: usize,
+}
+
+impl Place<'_> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.at + bytes.len();
+        if let Some(place) = self.out.get_mut(self.at..end) {
+            copy_pieces(bytes, place);
+            self.at = end;
         }
     }
 }
 
 impl Queue {
-    /// Appends `count` blocks as one.
-    fn send(&mut self, count: usize, out: &mut Vec<u8>) {
+    /// Writes `count` blocks as one, from `direct` where it is not empty.
+    fn send(&mut self, direct: &[f32], count: usize, out: &mut Place<'_>) {
         let all = count * self.source.samples();
-        let from = self.samples.get(self.sent..self.sent + all).unwrap_or(&[]);
+        let samples = if direct.is_empty() { &self.samples } else { direct };
+        let from = samples.get(self.sent..self.sent + all).unwrap_or(&[]);
         self.sent += all;
         if count == 1 || self.source.channels == 1 {
-            out.extend_from_slice(bytemuck::cast_slice(from));
+            out.put(bytemuck::cast_slice(from));
             return;
         }
         let size = usize::from(self.source.blocksize);
         for channel in 0..usize::from(self.source.channels) {
             for block in from.chunks_exact(self.source.samples()) {
                 let run = block.get(channel * size..(channel + 1) * size).unwrap_or(&[]);
-                out.extend_from_slice(bytemuck::cast_slice(run));
+                out.put(bytemuck::cast_slice(run));
             }
         }
     }

@@ -63,6 +63,32 @@ fn a_faster_signal_makes_one_larger_block() {
 }
 
 #[test]
+fn samples_written_at_once_are_those_that_wait_first() {
+    let signals = [source(0, 2, 2, Pace::Master), source(1, 1, 1, Pace::Buffered)];
+    let (mut queued, mut direct) =
+        (PacketBuilder::new(&signals, 0, LIMIT).unwrap(), PacketBuilder::new(&signals, 0, LIMIT).unwrap());
+    let samples: Vec<f32> = (0..12).map(|n| n as f32).collect();
+    for builder in [&mut queued, &mut direct] {
+        builder.push(1, &[100.0, 101.0]).unwrap();
+    }
+    queued.push(0, &samples).unwrap();
+    let mut wanted = Vec::new();
+    queued.build(&[1.0, 2.0, 3.0], &mut wanted);
+    let mut out = vec![0; direct.byte_length_with(12)];
+    let length = direct.build_from(&samples, &[1.0, 2.0, 3.0], &mut out).unwrap();
+    assert_eq!(out[..length], wanted);
+    assert_eq!((direct.next_id(), direct.packets(), direct.byte_length()), (3, 0, 0));
+
+    direct.push(0, &samples[..4]).unwrap();
+    let mut out = vec![0; direct.byte_length_with(8)];
+    let length = direct.build_from(&samples[4..], &[], &mut out).unwrap();
+    let sent: Vec<f32> = packets(&out[..length]).into_iter().flat_map(|packet| packet.2).collect();
+    assert_eq!(sent, samples);
+    assert_eq!(direct.build_from(&samples, &[], &mut [0; 10]), Err(BuildError::Room { expected: 171, actual: 10 }));
+    assert_eq!(direct.build_from(&samples[..3], &[], &mut out), Err(BuildError::Samples { samples: 3, block: 4 }));
+}
+
+#[test]
 fn wrong_signals_and_samples_are_refused() {
     let master = source(0, 2, 2, Pace::Master);
     let new = |signals: &[SourceSignal]| PacketBuilder::new(signals, 0, LIMIT).unwrap_err();

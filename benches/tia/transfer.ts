@@ -1,0 +1,101 @@
+// From a server to a client, each a process of its own.
+import { join } from 'node:path'
+import type { Case, Sample } from '../harness/bench.js'
+import { BenchProcess } from '../harness/process.js'
+import { nameOf, type Shape } from './packets.js'
+import { LSL, PYTIA, python } from './peers.js'
+
+const here = import.meta.dirname
+
+/** Packets a second that a client takes from a server. */
+export function serverToClient(shape: Shape, quick: boolean): Case {
+  const { channels, blocksize } = shape
+  const size = 37 + 4 * channels * blocksize
+  const packets = Math.floor((quick ? 0.5e9 : 2e9) / size)
+  const ours = (form: string) => () =>
+    between(tsx('sender.ts', [channels, blocksize, packets]), (port) =>
+      tsx('receiver.ts', [port, packets, form, channels * blocksize]),
+    )
+  return {
+    case: `server to client ${nameOf(shape)}, TCP, two processes`,
+    unit: 'k packets/s',
+    per: 1000,
+    contenders: [
+      { who: 'measurand', round: ours('packets') },
+      { who: 'measurand, measurements', round: ours('measurements') },
+      { who: 'measurand server, plain JavaScript', round: ours('plain') },
+      {
+        who: `measurand server, client of ${PYTIA}`,
+        round: () =>
+          between(tsx('sender.ts', [channels, blocksize, packets]), (port) =>
+            run('pytia', 'pytia_client.py', [port, Math.ceil(packets / 100)]),
+          ),
+      },
+      {
+        who: PYTIA,
+        round: () =>
+          between(run('pytia', 'pytia_server.py', [channels, blocksize]), (port) =>
+            run('pytia', 'pytia_client.py', [port, quick ? 5000 : 20_000]),
+          ),
+      },
+      { who: LSL, round: () => streamingLayer(shape, quick ? 1 : 3) },
+      {
+        who: 'the same bytes by node:net alone',
+        async round() {
+          const bytes = packets * size
+          const sample = await between(tsx('bytes.ts', ['send', bytes]), (port) =>
+            tsx('bytes.ts', ['receive', port, bytes]),
+          )
+          return { ...sample, items: sample.items / size }
+        },
+      },
+    ],
+  }
+}
+
+/** 128 clients of 64x8 at 1,000 packets/s each, from one server process; one process receives for all. */
+export function manyClients(quick: boolean): Case {
+  return {
+    case: '128 clients of 64x8 at 1,000 packets/s each, no loss',
+    unit: 'packets/s of each client',
+    value: ({ items, seconds }) => items / seconds / 128,
+    contenders: [
+      {
+        who: 'measurand',
+        round: () =>
+          between(tsx('sender.ts', [64, 8, 0, 128, 1000]), (port) => tsx('many.ts', [port, 128, quick ? 3 : 10])),
+      },
+    ],
+  }
+}
+
+/** Starts a server, takes its port, and lets a client measure. */
+async function between(server: BenchProcess, clientOf: (port: string) => BenchProcess): Promise<Sample> {
+  try {
+    const port = (await server.line(/^PORT \d+$/)).slice(5)
+    return await clientOf(port).sample()
+  } finally {
+    await server.kill()
+  }
+}
+
+async function streamingLayer({ channels, blocksize }: Shape, seconds: number): Promise<Sample> {
+  const name = `bench-${process.pid}-${Math.random().toString(36).slice(2)}`
+  const outlet = run('pylsl', 'lsl_outlet.py', [name, channels, blocksize])
+  try {
+    await outlet.line(/^READY$/)
+    return await run('pylsl', 'lsl_inlet.py', [name, channels, blocksize, seconds]).sample()
+  } finally {
+    await outlet.kill()
+  }
+}
+
+function run(peer: 'pytia' | 'pylsl', program: string, args: readonly (string | number)[]): BenchProcess {
+  return new BenchProcess(python(peer), [join(here, program), ...args.map(String)], {
+    LSLAPICFG: join(here, 'lsl.cfg'),
+  })
+}
+
+function tsx(program: string, args: readonly (string | number)[]): BenchProcess {
+  return new BenchProcess(process.execPath, ['--import', 'tsx', join(here, program), ...args.map(String)])
+}
