@@ -37,8 +37,8 @@ export class Fields {
     return this.#signals.length < FIELDS ? FIELD_ID + this.#signals.add({ nativeId, name, kind, unit }) : undefined
   }
 
-  /** Reads rows `from` to `to`: their values go to `put`, their texts come back. */
-  read(batch: Batch, from: number, to: number, now: number, put: PutPoint): RowLine[] {
+  /** Reads rows `from` to `to`: their values go to `put`, if there is one, their texts come back. */
+  read(batch: Batch, from: number, to: number, now: number, put: PutPoint | undefined): RowLine[] {
     const columns = new Map(batch.columns().map((column) => [column.field.name, column]))
     const cell = (name: string): ((row: number) => Cell) => {
       const column = columns.get(name)
@@ -53,11 +53,14 @@ export class Fields {
     return Array.from({ length: to - from }, (_, at) => lineOf(from + at, timeOf(from + at)))
   }
 
-  #event(cell: (name: string) => (row: number) => Cell, put: PutPoint): (row: number, time: number) => RowLine {
+  #event(
+    cell: (name: string) => (row: number) => Cell,
+    put: PutPoint | undefined,
+  ): (row: number, time: number) => RowLine {
     const [stream, payload] = [cell('stream'), cell('payload')]
     return (row, time) => {
       const [from, text] = [String(stream(row)), String(payload(row))]
-      this.#explode(from, '', parsed(text), time, put, DEPTH)
+      if (put !== undefined) this.#explode(from, '', parsed(text), time, put, DEPTH)
       return { time, from, text: text.slice(0, TEXT) }
     }
   }
@@ -76,7 +79,7 @@ export class Fields {
   #record(
     cell: (name: string) => (row: number) => Cell,
     blocks: ArrowColumn | undefined,
-    put: PutPoint,
+    put: PutPoint | undefined,
   ): (row: number, time: number) => RowLine {
     const [sender, run, kind, seq] = ['sender', 'run', 'kind', 'seq'].map(cell) as [Read, Read, Read, Read]
     const bytesOf = blockBytes(blocks)
@@ -84,7 +87,7 @@ export class Fields {
       const [from, bytes] = [String(sender(row)), bytesOf(row)]
       const type = KINDS[Number(kind(row))] ?? 'DATA'
       const id = type === 'DATA' ? this.idOf(from, `${from} record`, 'B') : undefined
-      if (id !== undefined) put(id, time, bytes)
+      if (id !== undefined) put?.(id, time, bytes)
       return { time, from, text: `${type} ${String(seq(row))} of ${String(run(row))}, ${bytes} bytes` }
     }
   }

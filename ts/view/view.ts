@@ -200,10 +200,12 @@ export class View implements Sink {
     const rows = Math.min(this.#budget, to - from)
     if (rows <= 0) return
     this.#budget -= rows
-    const lines = this.#fields.read(batch, to - rows, to, now, (id, time, value) => {
+    const put = (id: number, time: number, value: number): void => {
       for (const { look } of this.#pages) look?.put(id, time, value)
-    })
-    for (const line of lines) this.#rows.push(line)
+    }
+    // A source with signals makes measurements of its rows itself.
+    const isMade = this.#source.signals.length > 0
+    for (const line of this.#fields.read(batch, to - rows, to, now, isMade ? undefined : put)) this.#rows.push(line)
   }
 
   #draw(): void {
