@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import type { MeasurementBatch } from '../../ts/batch/index.js'
 import { imbalance } from '../../ts/session/index.js'
+import { StoreSink } from '../../ts/store/index.js'
+import { readState } from '../../ts/store/reader.js'
 import { TIA_SIG_EEG, TIA_SIG_EMG, TiASignalConfig } from '../../ts/tia/index.js'
 import { counting, Pair, pushed, status, turn } from './pair.js'
 
@@ -71,8 +75,10 @@ test('the server restarts: the stream goes on, the gap is in the ledger', async 
   await client.connect()
   await client.startStreaming()
   let samples = 0
+  const late: bigint[] = []
   void client.consume((batch) => {
     samples += batch.length
+    for (const time of batch.time) late.push(pair.clock.now() - time)
   })
   await pair.clock.advance(1000)
   const before = samples
@@ -91,8 +97,43 @@ test('the server restarts: the stream goes on, the gap is in the ledger', async 
     [['disconnect', null]],
   )
   t.is(client.stats.received, samples)
+  // Header times began anew, times in UTC did not.
+  t.true(late.every((ns) => ns >= -20_000_000n && ns <= 40_000_000n))
+  const { anchor, earlier } = client.describe().clock as { anchor: string; earlier: { anchor: string }[] }
+  t.is(earlier.length, 1)
+  t.true(BigInt(anchor) - BigInt(earlier[0]?.anchor ?? anchor) > 1_000_000_000n)
   await client.close()
   await next.close()
+})
+
+test('the session table has the offset and the drift of the clock as they are at last', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'tia-clock-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const pair = new Pair()
+  const signal = pushed(1, 100, 1)
+  await pair.server.start([signal])
+  const client = pair.client({ name: 'lab' })
+  await client.connect()
+  await client.startStreaming()
+  const sink = await StoreSink.open(directory, { clock: pair.clock })
+  const recording = client.consume((batch) => sink.write(batch, client))
+  const start = pair.clock.elapsed()
+  for (let second = 0; second < 90; second++) {
+    await pair.clock.advance(1000)
+    // The server's clock loses 100 us a second, and its first packet comes 5 ms late.
+    const us = (pair.clock.elapsed() - start) * 1000 * (1 - 1e-4) - (second === 0 ? 5000 : 0)
+    pair.server.push(signal, [second], [us])
+    for (let n = 0; n < 4; n++) await turn()
+  }
+  await client.drain()
+  await recording
+  await sink.close()
+  const { session } = await readState(join(directory, 'lab'))
+  const clock = JSON.parse(session?.clock ?? '{}') as { unitNs: number; offsetNs: number; driftPpm: number }
+  t.is(clock.unitNs, 1000)
+  t.true(clock.offsetNs <= -4_800_000 && clock.offsetNs >= -5_000_000, String(clock.offsetNs))
+  t.true(Math.abs(clock.driftPpm - 100) < 2, String(clock.driftPpm))
+  await pair.close()
 })
 
 test('datagrams that are lost are counted sample by sample', async (t) => {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { OptionTable } from '../ingest/index.js'
-import { CAPTURE_MAGIC, captureItems } from '../session/index.js'
+import { CAPTURE_MAGIC, type CaptureItem, captureItems } from '../session/index.js'
 import type { Call, Command } from './command.js'
 import { EXIT } from './command.js'
 import { cliError } from './error-codes.js'
@@ -21,6 +21,8 @@ export interface DecodeModule {
     options: Map<string, string | true>
     learn?: (line: object) => void
   }[]
+  /** Reads a raw capture of several connections itself. */
+  decodeCapture?(items: AsyncIterable<CaptureItem>, options: ReadonlyMap<string, string | true>): AsyncIterable<object>
 }
 
 /** Systems whose bytes are read: a system adds its line. */
@@ -62,6 +64,10 @@ export const command: Command = {
 async function* linesOf(call: Call, module: DecodeModule, file: string): AsyncIterable<object> {
   if (file === '-' || !(await isCapture(file))) {
     yield* module.decode(bytesOf(call, file), call.options)
+    return
+  }
+  if (module.decodeCapture !== undefined) {
+    yield* module.decodeCapture(captureItems(bytesOf(call, file)), call.options)
     return
   }
   const passes = module.captureOptions?.(call.options) ?? [

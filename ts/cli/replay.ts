@@ -38,6 +38,8 @@ export const command: Command = {
     const url = new SourceUrl(to)
     const listens = url.flag('listen')
     const place = { host: url.host, port: url.port ?? 0 }
+    if (url.scheme === 'tia' && listens)
+      return replayTia(call, place, paced(captureItems(bytesOf(file)), speed, call.signal))
     const transport = await transportOf(url, listens, place, call)
     const peer = new Peer(transport)
     call.signal.addEventListener('abort', () => transport.close(), { once: true })
@@ -60,10 +62,26 @@ export const command: Command = {
     }
     transport.end()
     await Promise.race([peer.closed, sleep(systemClock, LINGER, call.signal).catch(() => {})])
-    if (call.json) await call.out.json({ event: 'summary', bytes, items })
-    else call.err.write(`replayed ${bytes.toLocaleString('en-US')} bytes in ${items.toLocaleString('en-US')} pieces\n`)
-    return call.signal.aborted ? EXIT.interrupted : EXIT.done
+    return summary(call, bytes, items)
   },
+}
+
+async function summary(call: Call, bytes: number, items: number): Promise<number> {
+  if (call.json) await call.out.json({ event: 'summary', bytes, items })
+  else call.err.write(`replayed ${bytes.toLocaleString('en-US')} bytes in ${items.toLocaleString('en-US')} pieces\n`)
+  return call.signal.aborted ? EXIT.interrupted : EXIT.done
+}
+
+/** A TiA server has a control connection and data connections of its own. */
+async function replayTia(
+  call: Call,
+  place: { host: string; port: number },
+  items: AsyncIterable<CaptureItem>,
+): Promise<number> {
+  const { replayCapture } = await import('../tia/replay-capture.js')
+  const onListening = (port: number): void => void call.err.write(`listening on port ${port}\n`)
+  const sent = await replayCapture(items, { ...place, network: systemNetwork, signal: call.signal, onListening })
+  return summary(call, sent.bytes, sent.items)
 }
 
 /** What carries the bytes: a connection, or a socket of the library that carries the system's messages. */

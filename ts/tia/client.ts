@@ -44,6 +44,8 @@ interface Stream {
 type Form = 'measurements' | 'packets'
 
 const ROWS = 4096
+/** Clocks of earlier starts of the server that the session table names. */
+const CLOCKS = 100
 
 /**
  * Receives from a TiA server.
@@ -75,6 +77,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
   #ring: BlockRing | undefined
   #state: Transport | undefined
   #hasShutDown = false
+  readonly #clocks: Readonly<Record<string, unknown>>[] = []
   #onData: (() => void)[] = []
 
   constructor(host: string, port = 9000, options: TiAClientOptions = {}) {
@@ -216,7 +219,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
     return {
       peer: `${this.#host}:${this.#port}`,
       quirks: [...this.#quirks],
-      clock: this.#data?.clock ?? {},
+      clock: { ...this.#data?.clock, ...(this.#clocks.length === 0 ? {} : { earlier: this.#clocks }) },
       meta: {
         transport: this.#stream?.transport ?? 'tcp',
         ...(subject === undefined ? {} : { subject }),
@@ -329,10 +332,12 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
           this.#quirks.add(name)
           this.status.emit('quirk', { name })
         },
+        clockEnded: (clock) => this.#clockEnded(clock),
         lost: (error) => this.#lost(error),
         overflow: () => this.fail(sessionError('ERR_SESSION_QUEUE_FULL', `the consumer of ${this.name} is too slow`)),
       },
     )
+    if (this.#data !== undefined) this.#clockEnded(this.#data.clock)
     this.#data = data
     data.start((error) => {
       if (this.#transport === transport) this.#lost(error)
@@ -368,6 +373,10 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
   #lost(error?: Error): void {
     if (this.#hasShutDown) this.finished()
     else this.connectionLost(error)
+  }
+
+  #clockEnded(clock: Readonly<Record<string, unknown>>): void {
+    if ('anchor' in clock && this.#clocks.length < CLOCKS) this.#clocks.push(clock)
   }
 
   #closeData(): void {

@@ -41,6 +41,8 @@ export interface DataHooks {
   recover(id: number, rows: number): boolean
   malformed(code: string, offset: number, length: number): void
   quirk(name: string): void
+  /** The server began anew: this is what was known of its clock. */
+  clockEnded(clock: Readonly<Record<string, unknown>>): void
   /** The stream cannot be read on: the connection has to be made anew. */
   lost(error: MeasurandError): void
   /** The queue is full under `disconnect`. */
@@ -235,6 +237,7 @@ export class DataConnection {
   }
 
   #setAnchor(timestamp: number): void {
+    if (this.#anchor !== undefined) this.#hooks.clockEnded(this.clock)
     this.#anchor = new UtcAnchor(this.#hooks.clock.now(), timestamp, this.#unitNs, this.#options.anchor)
     this.#measurements?.setAnchor(this.#anchor.anchor, this.#unitNs)
   }

@@ -23,6 +23,7 @@ export const tiaError = defineErrors('tia', {
   ERR_TIA_PACKET_TRUNCATED: ['malformed', 'The bytes end inside a packet.'],
   ERR_TIA_PACKET_VERSION: ['malformed', 'A packet is of no known version. The data connection is made anew.'],
   ERR_TIA_PROTOCOL_VERSION: ['protocol', 'The server does not speak TiA 1.0.'],
+  ERR_TIA_RECORDING_CONTENT: ['usage', 'The recording has no TiA measurements to serve.'],
   ERR_TIA_REPLY_UNEXPECTED: ['protocol', 'The server answered with something else than what was asked.'],
   ERR_TIA_REQUEST_REFUSED: ['protocol', "The server refused a request; the text is the server's."],
   ERR_TIA_REQUEST_TIMEOUT: ['transport', 'The server did not answer a request in time (`requestTimeout`).'],

@@ -1,7 +1,8 @@
-import { Pacer, type SessionOptions, systemClock } from '../session/index.js'
+import { Pacer, type SessionOptions, type Source, systemClock } from '../session/index.js'
 import { TiAConnectionHandler } from './connection-handler.js'
 import { tiaError } from './error-codes.js'
-import { TiAServer } from './server.js'
+import { RecordedPackets } from './serve-recording.js'
+import { TiAServer, type TiAServerOptions } from './server.js'
 import { TiASignalConfig } from './signal-config.js'
 import { type Dialect, signalTypeOf } from './signal-type.js'
 
@@ -20,15 +21,28 @@ export const serveOptions = {
   'udp-port': { value: 'PORT', line: 'where datagrams are sent to; 9998 unless told' },
   broadcast: { value: 'ADDRESS', line: "datagrams go to this broadcast address instead of each client's own" },
   'wait-subscriber': { line: 'begins with the first client that starts a stream' },
+  from: { value: 'DIR', line: 'serves a recording of TiA: its signals, samples and header times' },
+  source: { value: 'NAME', line: 'the source in the recording, where it has several' },
+  speed: { value: '1|10|max', line: 'how fast the recording goes; 1 unless told' },
 } as const
 
 /** Packets of one push under `--rate max`: about 256 KiB. */
 const BYTES = 256 * 1024
 
-/** Serves the synthetic signal: channel k, sample n is `1000*(k mod 4000) + 0.25*(n mod 4000)`. */
+const SPEEDS: Readonly<Record<string, number>> = { 1: 1, 10: 10, max: Number.POSITIVE_INFINITY }
+
+/** What opens a recording. */
+interface Inputs {
+  open(url: string): Promise<Source>
+}
+
+/**
+ * Serves the synthetic signal (channel k, sample n is `1000*(k mod 4000) + 0.25*(n mod 4000)`), or a recording.
+ */
 export async function serve(
   options: ReadonlyMap<string, string | true>,
   session: SessionOptions = {},
+  inputs?: Inputs,
 ): Promise<TiAServer> {
   const text = (name: keyof typeof serveOptions, otherwise: string): string => String(options.get(name) ?? otherwise)
   const count = (name: keyof typeof serveOptions, otherwise: string, least = 1): number => {
@@ -47,23 +61,59 @@ export async function serve(
   if (Number.isFinite(frames) && frames % blocksize !== 0) {
     throw tiaError('ERR_TIA_OPTION_INVALID', `--frames has to be a multiple of --block, ${blocksize}`)
   }
-  const policy = text('policy', isMax || options.has('wait-subscriber') ? 'block' : 'drop-oldest')
+  const speed = SPEEDS[text('speed', '1')]
+  if (speed === undefined)
+    throw tiaError('ERR_TIA_OPTION_INVALID', `--speed takes 1, 10 or max, not ${text('speed', '')}`)
+  const waits = options.has('wait-subscriber')
+  const isHurried = isMax || waits || speed === Number.POSITIVE_INFINITY
+  const policy = text('policy', isHurried ? 'block' : 'drop-oldest')
   if (policy !== 'block' && policy !== 'drop-oldest' && policy !== 'disconnect') {
     throw tiaError('ERR_TIA_OPTION_INVALID', `--policy takes block, drop-oldest or disconnect, not ${policy}`)
   }
   const broadcast = options.get('broadcast') as string | undefined
-  const server = new TiAServer([text('host', '127.0.0.1'), count('port', '9000', 0)], TiAConnectionHandler, {
+  const address = [text('host', '127.0.0.1'), count('port', '9000', 0)] as const
+  const serverOptions: TiAServerOptions = {
     ...session,
     policy,
     dialect: text('dialect', 'pytia') as Dialect,
     udp: { port: count('udp-port', '9998'), ...(broadcast === undefined ? {} : { broadcast }) },
-  })
+  }
+  const from = options.get('from')
+  if (typeof from === 'string') {
+    if (inputs === undefined) throw tiaError('ERR_TIA_OPTION_INVALID', '--from is for the command line')
+    const name = options.get('source')
+    const place = encodeURI(from)
+    const source = await inputs.open(typeof name === 'string' ? `file:${place}?source=${name}` : `file:${place}`)
+    return serveRecording(new TiAServer(address, TiAConnectionHandler, serverOptions), source, { speed, waits })
+  }
+  const server = new TiAServer(address, TiAConnectionHandler, serverOptions)
   const sigtype = signalTypeOf(text('type', 'eeg'))
   const signal = new TiASignalConfig({ channels, sampleRate: rate, blocksize, id: 'synthetic', sigtype })
   await server.start([signal])
-  void run(server, signal, { packets: frames / blocksize, isMax, waits: options.has('wait-subscriber') }).catch(
+  void run(server, signal, { packets: frames / blocksize, isMax, waits }).catch(
     () => {}, // the server is closed
   )
+  return server
+}
+
+async function serveRecording(
+  server: TiAServer,
+  source: Source,
+  { speed, waits }: { speed: number; waits: boolean },
+): Promise<TiAServer> {
+  const packets = new RecordedPackets(source)
+  await server.start(packets.signals, false, packets.subject ?? { id: '', firstName: '', surname: '' })
+  const play = async (): Promise<void> => {
+    if (waits) await untilReceived(server)
+    await packets.play(server, speed)
+    await server.drain()
+  }
+  void play()
+    .catch((error: Error) => {
+      server.status.emit('recording-failed', { message: error.message })
+      return server.close()
+    })
+    .finally(() => source.close())
   return server
 }
 

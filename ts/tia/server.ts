@@ -205,6 +205,11 @@ export class TiAServer extends Session {
     return true
   }
 
+  /** Sends what was pushed now, not with the turn of the event loop; `false` as from `push`. */
+  flush(): boolean {
+    return this.#flush()
+  }
+
   /** Resolves when every client has room. */
   async ready(): Promise<void> {
     await Promise.race([Promise.all([...this.#streams].map((stream) => stream.ready())), this.closed])
