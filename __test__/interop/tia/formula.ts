@@ -1,4 +1,4 @@
-import { signalTypeOf, TiASignalConfig } from '../../../ts/tia/index.js'
+import { signalTypeOf, type TiAServer, TiASignalConfig } from '../../../ts/tia/index.js'
 
 /** A signal as the peers' programs name it: `eeg:8:4` has 8 channels and blocks of 4. */
 export interface Spec {
@@ -29,17 +29,29 @@ export function samplesOf({ channels, blocksize }: Spec, signal: number, packet:
   return samples
 }
 
-/** Signals of a server of ours that obey the formula, at so many packets a second. */
-export function servedSignals(specs: readonly Spec[], rate: number): TiASignalConfig[] {
+/**
+ * Signals of a server of ours that obey the formula: so many packets, the first when somebody receives, each `rate`
+ * a second.
+ */
+export function servedSignals(
+  specs: readonly Spec[],
+  { rate, packets, server }: { rate: number; packets: number; server: () => TiAServer },
+): TiASignalConfig[] {
+  let packet = -1
+  // The master is asked first: what it answers goes for the others.
+  const isOn = (isMaster: boolean): boolean => {
+    if (isMaster && server().receivers > 0) packet++
+    return server().receivers > 0 && packet < packets
+  }
   return specs.map((spec, index) => {
-    let packet = 0
+    const isMaster = index === 0
     return new TiASignalConfig({
       channels: spec.channels,
       sampleRate: rate * spec.blocksize,
       blocksize: spec.blocksize,
-      callback: () => samplesOf(spec, index, packet++),
+      callback: () => (isOn(isMaster) ? samplesOf(spec, index, packet) : null),
       id: index,
-      isMaster: index === 0,
+      isMaster,
       sigtype: spec.type,
     })
   })
