@@ -1,0 +1,111 @@
+// Every example of TiA, run as a user runs it: a process of its own.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { get } from 'node:http'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { recordingInfo } from '../../ts/store/index.js'
+
+const EXAMPLES = join(import.meta.dirname, '../../examples')
+const TSX = import.meta.resolve('tsx')
+
+class Example {
+  output = ''
+  readonly #child: ChildProcess
+  readonly #ended: Promise<number>
+  #wake: () => void = () => {}
+
+  constructor(t: ExecutionContext, name: string, port: number, cwd: string) {
+    const args = ['--import', TSX, join(EXAMPLES, name)]
+    this.#child = spawn(process.execPath, args, { cwd, env: { ...process.env, PORT: String(port) } })
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (text) => {
+        this.output += text
+        this.#wake()
+      })
+    }
+    this.#ended = new Promise((resolve) => {
+      this.#child.on('close', (code) => {
+        resolve(code ?? -1)
+        this.#wake()
+      })
+    })
+    t.teardown(() => this.#child.kill('SIGKILL'))
+  }
+
+  async until(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.output)
+      if (found !== null) return found
+      if (this.#child.exitCode !== null) throw new Error(this.output)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  /** Its exit code, when it ends by itself. */
+  ended(): Promise<number> {
+    return this.#ended
+  }
+
+  /** Presses Ctrl-C. */
+  interrupt(): Promise<number> {
+    this.#child.kill('SIGINT')
+    return this.#ended
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+function folder(t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'tia-examples-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+test.serial("pytia's page: the server and the client", async (t) => {
+  const [port, cwd] = [await freePort(), folder(t)]
+  const server = new Example(t, 'tia-server.ts', port, cwd)
+  await server.until(/listening on port/)
+  const client = new Example(t, 'tia-client.ts', port, cwd)
+  t.is(await client.ended(), 0, client.output)
+  t.regex(client.output, /Packet contains 1 signals\nNumber\/timestamp\/ID: {2}0n \d+n 0n\nChannel counts: {2}\[ 3 \]/)
+  t.is(await server.interrupt(), 0, server.output)
+})
+
+test.serial('a synthetic EEG, recorded and looked at', async (t) => {
+  const [port, cwd] = [await freePort(), folder(t)]
+  const server = new Example(t, 'tia-eeg-server.ts', port, cwd)
+  await server.until(/listening on port/)
+  const recorder = new Example(t, 'tia-recorder.ts', port, cwd)
+  const view = new Example(t, 'tia-view.ts', port, cwd)
+  const [url] = await view.until(/http:\/\/127\.0\.0\.1:\d+\//)
+  const body = await new Promise<string>((resolve, reject) => {
+    get(url, { agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (part) => {
+        text += part
+      })
+      response.on('end', () => resolve(text))
+    }).on('error', reject)
+  })
+  t.regex(body, /<main id="plots">/)
+  t.is(await view.interrupt(), 0, view.output)
+  t.is(await recorder.ended(), 0, recorder.output)
+  t.regex(recorder.output, /complete/)
+  const { sources } = await recordingInfo(join(cwd, 'recordings/tia'))
+  t.is(sources.length, 1)
+  const rows = sources[0]?.tables.reduce((sum, table) => sum + table.rows, 0) ?? 0
+  // 16 channels at 512 Hz for five seconds, less what the start took.
+  t.true(rows > 16 * 512 * 2, String(rows))
+  t.is(await server.interrupt(), 0, server.output)
+})
