@@ -194,16 +194,26 @@ export class DataNodeConsumer extends WampClient {
     return Number(this.clock.now() / 1000n) / 1e6
   }
 
-  /** Asks piece by piece; a piece that is too much for the node is halved. */
-  async #fetch(
+  /** Asks for all at once, or piece by piece. */
+  #fetch(
     node: string,
     fields: readonly string[],
     start: number,
     end: number,
     request: DataRequest,
   ): Promise<DataResult> {
-    const { chunk } = request
-    if (chunk === undefined || !(chunk > 0)) return this.#window(node, fields, start, end, request)
+    const isWhole = !((request.chunk ?? 0) > 0)
+    return (isWhole ? this.#window : this.#pieces).call(this, node, fields, start, end, request)
+  }
+
+  async #pieces(
+    node: string,
+    fields: readonly string[],
+    start: number,
+    end: number,
+    request: DataRequest,
+  ): Promise<DataResult> {
+    const { chunk = Number.POSITIVE_INFINITY } = request
     const [from, to] = [sisockToUnixTime(start, this.#now()), sisockToUnixTime(end, this.#now())]
     const results: DataResult[] = []
     for (let at = from; at < to; at += chunk) {
@@ -214,6 +224,7 @@ export class DataNodeConsumer extends WampClient {
       : joinResults(results)
   }
 
+  /** What is too much for the node is halved. */
   async #window(
     node: string,
     fields: readonly string[],

@@ -1,5 +1,6 @@
+import { ProtocolError } from '../session/errors.js'
 import { describeError } from '../session/session.js'
-import { nodeOf, uri } from './uri.js'
+import { nodeOf, nodeUri, uri } from './uri.js'
 import { type SessionDetails, WampClient, type WampConfig } from './wamp-client.js'
 
 /** A node as consumers see it. */
@@ -26,12 +27,15 @@ export interface DataNodeHubConfig extends WampConfig {
  * await hub.connect()
  * ```
  *
- * A hub that starts again adopts the nodes that the router still has, Python ones too (without their description). When
+ * A node is taken in when the session that it names is there and serves it. A hub that starts again adopts the nodes that the router still has, Python ones too (without their description). When
  * a session leaves, all its nodes go.
  */
 export class DataNodeHub extends WampClient {
   readonly #nodes = new Map<string, Entry>()
   readonly #adopt: boolean
+  /** Adds that are being checked, and the sessions that have left meanwhile. */
+  #checking = 0
+  readonly #gone = new Set<number>()
 
   constructor(config: DataNodeHubConfig = {}) {
     super('sisock-hub', config)
@@ -54,18 +58,55 @@ export class DataNodeHub extends WampClient {
       await this.#adoptNodes().catch((error: Error) => this.status.emit('adopt-failed', describeError(error)))
   }
 
-  #add(name: unknown, description: unknown, session: unknown): boolean {
+  async #add(name: unknown, description: unknown, session: unknown): Promise<boolean> {
     if (typeof name !== 'string' || name === '' || typeof session !== 'number') return false
-    const known = this.#nodes.get(name)
-    if (known !== undefined) {
-      // A node that was adopted, and asks again, brings its description.
-      if (known.session !== session || known.description !== null) return false
-      this.#nodes.delete(name)
+    if (this.#isTaken(name, session)) return false
+    this.#checking++
+    try {
+      const fault = await this.#faultOf(name, session)
+      if (fault !== undefined || this.#gone.has(session)) {
+        this.status.emit('add-refused', { node: name, session, reason: fault ?? 'the session has left' })
+        return false
+      }
+    } finally {
+      if (--this.#checking === 0) this.#gone.clear()
     }
+    return !this.#isTaken(name, session) && this.#enter(name, description, session)
+  }
+
+  /** A node that was adopted, and asks again, brings its description; every other name is taken. */
+  #isTaken(name: string, session: number): boolean {
+    const known = this.#nodes.get(name)
+    return known !== undefined && (known.session !== session || known.description !== null)
+  }
+
+  #enter(name: string, description: unknown, session: number): true {
     const entry = { name, description: typeof description === 'string' ? description : null, session }
+    this.#nodes.delete(name)
     this.#nodes.set(name, entry)
     this.#publish('data_node_added', entry)
     return true
+  }
+
+  /**
+   * What is wrong with the session that a node says is its own: one that is not there could never be swept, and another's
+   * would take the node along. A router that does not tell is believed.
+   */
+  async #faultOf(name: string, session: number): Promise<string | undefined> {
+    const asked = async (procedure: string, argument: unknown): Promise<unknown> => {
+      try {
+        return await this.call(procedure, [argument])
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error
+        return /no_such_session/.test(error.message) ? null : undefined
+      }
+    }
+    const registration = await asked('wamp.registration.lookup', nodeUri(name, 'get_data'))
+    if (typeof registration === 'number') {
+      const callees = await asked('wamp.registration.list_callees', registration)
+      if (isList(callees) && ![...callees].includes(session)) return 'another session serves a node of this name'
+    }
+    return (await asked('wamp.session.get', session)) === null ? 'there is no such session' : undefined
   }
 
   #subtract(name: unknown, session: unknown): null {
@@ -76,6 +117,7 @@ export class DataNodeHub extends WampClient {
   }
 
   #left(session: unknown): void {
+    if (this.#checking > 0 && typeof session === 'number') this.#gone.add(session)
     for (const entry of [...this.#nodes.values()]) if (entry.session === session) this.#remove(entry)
   }
 
@@ -107,8 +149,12 @@ export class DataNodeHub extends WampClient {
       }),
     )
     for (const node of found)
-      if (node !== undefined && !this.#nodes.has(node.name)) this.#add(node.name, null, node.session)
+      if (node !== undefined && !this.#nodes.has(node.name)) this.#enter(node.name, null, node.session)
   }
+}
+
+function isList(value: unknown): value is Iterable<unknown> {
+  return Array.isArray(value) || ArrayBuffer.isView(value)
 }
 
 function asNode({ name, description }: Entry): DataNode {

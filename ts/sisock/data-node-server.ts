@@ -198,7 +198,9 @@ export class DataNodeServer implements AsyncDisposable {
 class NodeSession extends WampClient {
   readonly #node: DataNodeServer
   readonly #config: DataNodeConfig
-  readonly #answering = new Set<Promise<unknown>>()
+  /** Calls that are being answered. */
+  #answering = 0
+  readonly #idle: (() => void)[] = []
   #session = 0
   #hasJoinedBefore = false
   #checks = 0
@@ -250,7 +252,7 @@ class NodeSession extends WampClient {
   }
 
   protected override async deliverRest(): Promise<void> {
-    await Promise.allSettled(this.#answering)
+    if (this.#answering > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
   protected override async farewell(): Promise<void> {
@@ -386,20 +388,15 @@ class NodeSession extends WampClient {
 
   /** Answers a call; what goes wrong is told to the caller as a Python node would. */
   async #answer(work: () => unknown): Promise<unknown> {
-    await this.ready()
-    const answer = (async () => {
-      try {
-        return await work()
-      } catch (error) {
-        const { Error: AutobahnError } = await loadAutobahn()
-        throw new AutobahnError('wamp.error.runtime_error', [(error as Error).message])
-      }
-    })()
-    this.#answering.add(answer)
+    this.#answering++
     try {
-      return await answer
+      await this.ready()
+      return await work()
+    } catch (error) {
+      const { Error: AutobahnError } = await loadAutobahn()
+      throw new AutobahnError('wamp.error.runtime_error', [(error as Error).message])
     } finally {
-      this.#answering.delete(answer)
+      if (--this.#answering === 0) for (const idle of this.#idle.splice(0)) idle()
     }
   }
 }

@@ -182,26 +182,31 @@ export class DataNodeSource extends SourceSession<Rows> {
   async #catchUp(consumer: DataNodeConsumer, line: Line, end: number): Promise<void> {
     const { node, chunk = 3600, minStride } = this.#options
     let from = line.cursor
+    let size = chunk
     while (from < end && this.#consumer === consumer) {
-      const to = Math.min(from + chunk, end)
+      const to = Math.min(from + size, end)
       const result = await consumer.getData(node, line.fields, from, to, minStride === undefined ? {} : { minStride })
-      const isFinal = await this.#deliver(line, result)
-      // Behind samples that may still change nothing is final either.
-      if (!isFinal) return
+      const limit = await this.#deliver(line, result)
+      if (limit < to) {
+        // Behind samples that may still change nothing is final either.
+        line.cursor = Math.max(line.cursor, limit)
+        return
+      }
       from = to
+      // Years without a sample are not gone through hour by hour.
+      size = result.timeline[line.name] === undefined ? 2 * size : chunk
       if (result.timeline[line.name] !== undefined && to < end) line.cursor = Math.max(line.cursor, to)
     }
   }
 
-  /** Gives out what is final; `false` where the rest may still change. */
-  async #deliver(line: Line, { data, timeline }: DataResult): Promise<boolean> {
+  /** Gives out what is final; gives the time up to which it is. */
+  async #deliver(line: Line, { data, timeline }: DataResult): Promise<number> {
     const { t, finalizedUntil } = timeline[line.name] ?? { t: new Float64Array(0), finalizedUntil: null }
     const limit = finalizedUntil ?? Number.POSITIVE_INFINITY
     let [first, last] = [0, t.length]
     while (first < last && (t[first] as number) < line.cursor) first++
     while (last > first && (t[last - 1] as number) >= limit) last--
-    const isFinal = last === t.length
-    if (last === first) return isFinal
+    if (last === first) return limit
     const times = new BigInt64Array(last - first)
     for (let row = first; row < last; row++) times[row - first] = secondsToNs(t[row] as number)
     for (const name of line.fields) {
@@ -214,7 +219,7 @@ export class DataNodeSource extends SourceSession<Rows> {
       }
     }
     line.cursor = after(t[last - 1] as number)
-    return isFinal
+    return limit
   }
 
   async #push(name: string, values: ArrayLike<unknown>, times: BigInt64Array): Promise<void> {

@@ -137,12 +137,16 @@ export function regularTimes(t: Float64Array | readonly number[]): RegularTimes 
   const n = t.length
   if (n < 4) return undefined
   const [t0, t1, last] = [t[0] as number, t[1] as number, t[n - 1] as number]
-  for (const dt of new Set([(last - t0) / (n - 1), t1 - t0, roundInterval((last - t0) / (n - 1))])) {
-    let index = 0
-    while (index < n && t0 + index * dt === t[index]) index++
-    if (index === n) return { t0, dt, n }
-  }
-  return undefined
+  const mean = (last - t0) / (n - 1)
+  if (isRegular(t, t0, mean)) return { t0, dt: mean, n }
+  if (isRegular(t, t0, t1 - t0)) return { t0, dt: t1 - t0, n }
+  const rounded = roundInterval(mean)
+  return isRegular(t, t0, rounded) ? { t0, dt: rounded, n } : undefined
+}
+
+function isRegular(t: Float64Array | readonly number[], t0: number, dt: number): boolean {
+  for (let index = 0; index < t.length; index++) if (t0 + index * dt !== t[index]) return false
+  return true
 }
 
 /** The interval without the noise of its division: 0.1 for 0.09999999999. */

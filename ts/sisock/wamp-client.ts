@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../session/clock.js'
+import { type Clock, sleep, type Timer } from '../session/clock.js'
 import { sessionError } from '../session/error-codes.js'
 import { MeasurandError, ProtocolError } from '../session/errors.js'
 import { Backoff, type ReconnectOptions } from '../session/reconnect.js'
@@ -71,7 +71,7 @@ export abstract class WampClient extends Session {
   #session: WampSession | undefined
   #details: SessionDetails | undefined
   #lost: ((error: MeasurandError) => void) | undefined
-  readonly #pending = new Set<(error: Error) => void>()
+  readonly #pending = new Set<Answer<never>>()
 
   constructor(kind: string, config: WampConfig = {}) {
     const url = config.url ?? `wss://${SISOCK_HOST}:${SISOCK_PORT}/ws`
@@ -81,7 +81,7 @@ export abstract class WampClient extends Session {
 
   /** The session of npm autobahn, while there is one. */
   get wamp(): WampSession {
-    if (this.#session === undefined) throw sessionError('ERR_SESSION_NOT_CONNECTED', `${this.name} is not connected`)
+    if (this.#session === undefined) throw this.#notConnected()
     return this.#session
   }
 
@@ -100,9 +100,9 @@ export abstract class WampClient extends Session {
     return this.#transport?.framing.isBinary ?? false
   }
 
-  /** Resolves while few enough bytes wait in the socket. */
-  protected ready(): Promise<void> {
-    return this.#transport?.ready() ?? Promise.resolve()
+  /** Resolves when few enough bytes wait in the socket; nothing where they do. */
+  protected ready(): Promise<void> | undefined {
+    return this.#transport?.isFull ? this.#transport.ready() : undefined
   }
 
   /** Connects, joins, and does what `onJoin` does; rejects with what went wrong. */
@@ -148,14 +148,10 @@ export abstract class WampClient extends Session {
   }
 
   /** Calls a procedure; rejects with a typed error. */
-  async call(
-    procedure: string,
-    args: readonly unknown[] = [],
-    kwargs?: Kwargs,
-    options: CallOptions = {},
-  ): Promise<unknown> {
+  call(procedure: string, args: readonly unknown[] = [], kwargs?: Kwargs, options: CallOptions = {}): Promise<unknown> {
     const { timeout = this.config.callTimeout ?? 60_000, signal } = options
-    signal?.throwIfAborted()
+    if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    if (this.#session === undefined) return Promise.reject(this.#notConnected())
     const pending = this.wamp.call(procedure, args, kwargs)
     // In its other modes npm autobahn forgets the call at once, and takes the router's answer for a protocol violation.
     return this.#answered(procedure, pending, timeout, signal, () => pending.cancel({ mode: 'kill' }))
@@ -205,6 +201,10 @@ export abstract class WampClient extends Session {
     await Promise.race([closed, sleepQuietly(this.clock, 1000)])
     transport.terminate()
     this.#drop(sessionError('ERR_SESSION_CLOSED', `${this.name} is closed`))
+  }
+
+  #notConnected(): Error {
+    return sessionError('ERR_SESSION_NOT_CONNECTED', `${this.name} is not connected`)
   }
 
   #secret(): string {
@@ -318,7 +318,7 @@ export abstract class WampClient extends Session {
     this.#transport = undefined
     this.#session = undefined
     this.#details = undefined
-    for (const reject of [...this.#pending]) reject(error)
+    for (const answer of [...this.#pending]) answer.reject(error)
   }
 
   #reconnect(error: MeasurandError | undefined): void {
@@ -339,7 +339,6 @@ export abstract class WampClient extends Session {
     )
   }
 
-  /** An answer, or a typed error: of the peer, of the time, or of the connection, on which npm autobahn would wait for ever. */
   #answered<T>(
     what: string,
     promise: Promise<T>,
@@ -348,39 +347,75 @@ export abstract class WampClient extends Session {
     cancel?: () => void,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        this.#pending.delete(fail)
-        timer?.cancel()
-        signal?.removeEventListener('abort', abort)
-      }
-      const fail = (error: Error): void => {
-        settle()
-        reject(error)
-      }
-      const give = (error: Error): void => {
-        fail(error)
+      const answer = new Answer(what, this.#pending, resolve, reject)
+      answer.watch(this.clock, timeout, signal, () => {
         if (this.#session?.isOpen) cancel?.()
-      }
-      const abort = (): void =>
-        give(sessionError('ERR_SESSION_ABORTED', `${what} was given up`, { cause: signal?.reason }))
-      const timer =
-        timeout > 0
-          ? this.clock.after(timeout, () =>
-              give(sisockError('ERR_SISOCK_CALL_TIMEOUT', `${what}: no answer in ${timeout} ms`)),
-            )
-          : undefined
-      this.#pending.add(fail)
-      signal?.addEventListener('abort', abort, { once: true })
+      })
       promise.then(
-        (value) => {
-          settle()
-          resolve(value)
-        },
-        (error: unknown) => fail(callError(what, error)),
+        (value) => answer.resolve(value),
+        (error: unknown) => answer.reject(callError(what, error)),
       )
     })
   }
 }
+
+/** An answer, or a typed error: of the peer, of the time, or of the connection, on which npm autobahn would wait for ever. */
+class Answer<T> {
+  readonly #what: string
+  readonly #pending: Set<Answer<never>>
+  readonly #resolve: (value: T) => void
+  readonly #reject: (error: Error) => void
+  #timer: Timer | undefined
+  #signal: AbortSignal | undefined
+  #giveUp: () => void = nothing
+  #abort: () => void = nothing
+
+  constructor(what: string, pending: Set<Answer<never>>, resolve: (value: T) => void, reject: (error: Error) => void) {
+    this.#what = what
+    this.#pending = pending
+    this.#resolve = resolve
+    this.#reject = reject
+    pending.add(this as unknown as Answer<never>)
+  }
+
+  /** Gives it up when its time is over, or the signal aborts. */
+  watch(clock: Clock, timeout: number, signal: AbortSignal | undefined, giveUp: () => void): void {
+    this.#giveUp = giveUp
+    if (timeout > 0) this.#timer = clock.after(timeout, () => this.#late(timeout))
+    if (signal === undefined) return
+    this.#signal = signal
+    this.#abort = () =>
+      this.#given(sessionError('ERR_SESSION_ABORTED', `${this.#what} was given up`, { cause: signal.reason }))
+    signal.addEventListener('abort', this.#abort, { once: true })
+  }
+
+  resolve(value: T): void {
+    this.#settle()
+    this.#resolve(value)
+  }
+
+  reject(error: Error): void {
+    this.#settle()
+    this.#reject(error)
+  }
+
+  #late(timeout: number): void {
+    this.#given(sisockError('ERR_SISOCK_CALL_TIMEOUT', `${this.#what}: no answer in ${timeout} ms`))
+  }
+
+  #given(error: Error): void {
+    this.reject(error)
+    this.#giveUp()
+  }
+
+  #settle(): void {
+    this.#pending.delete(this as unknown as Answer<never>)
+    this.#timer?.cancel()
+    this.#signal?.removeEventListener('abort', this.#abort)
+  }
+}
+
+function nothing(): void {}
 
 function sleepQuietly(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.after(ms, resolve))

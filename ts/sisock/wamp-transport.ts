@@ -125,9 +125,14 @@ export class WampTransport implements SessionSocket {
     return this.#queued
   }
 
+  /** Whether so many bytes wait in the socket that replies are to wait. */
+  get isFull(): boolean {
+    return this.#queued > HIGH_WATER
+  }
+
   /** Resolves while few enough bytes wait in the socket. */
   async ready(): Promise<void> {
-    while (this.#queued > HIGH_WATER && !this.#isClosed) {
+    while (this.isFull && !this.#isClosed) {
       await new Promise<void>((resolve) => this.#relieved.push(resolve))
     }
   }

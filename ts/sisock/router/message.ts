@@ -65,8 +65,8 @@ export class Message {
   readonly #margin: number
   readonly #count: number
   readonly #end: number
-  readonly #starts: readonly number[]
-  readonly #ends: readonly number[]
+  /** Start and end of every item. */
+  readonly #ranges: Float64Array
   readonly #textStart: number
   readonly #textEnd: number
   #payload: readonly unknown[] | undefined
@@ -87,13 +87,7 @@ export class Message {
     this.second = head[HEAD.second] as number
     this.#textStart = head[HEAD.textStart] as number
     this.#textEnd = head[HEAD.textEnd] as number
-    const [starts, ends] = [[] as number[], [] as number[]]
-    for (let item = 0; item < 7; item++) {
-      starts.push(head[HEAD.items + 2 * item] as number)
-      ends.push(head[HEAD.items + 2 * item + 1] as number)
-    }
-    this.#starts = starts
-    this.#ends = ends
+    this.#ranges = head.slice(HEAD.items, HEAD.first)
   }
 
   /** The whole message. */
@@ -103,7 +97,7 @@ export class Message {
 
   /** An item; `undefined` where there is none. */
   item(index: number): unknown {
-    const [start, end] = [this.#starts[index], this.#ends[index]]
+    const [start, end] = [this.#ranges[2 * index], this.#ranges[2 * index + 1]]
     if (start === undefined || end === undefined || Number.isNaN(start)) return undefined
     // An empty map, what options nearly always are, is one byte, or two in JSON.
     const length = end - start
@@ -131,7 +125,7 @@ export class Message {
       this.#payload ??= Array.from({ length: count }, (_, index) => this.item(first + index))
       return { bytes: write(format, [...items, ...this.#payload]), room: 0 }
     }
-    const start = count === 0 ? this.#end : (this.#starts[first] as number)
+    const start = count === 0 ? this.#end : (this.#ranges[2 * first] as number)
     if (format === 'json') {
       const text = JSON.stringify(items)
       if (count === 0) return { bytes: Buffer.from(text), room: 0 }

@@ -153,34 +153,28 @@ export class Realm {
     const uri = message.uri()
     const belongings = this.#members.get(member)
     if (Number.isNaN(request) || uri === undefined || belongings === undefined) return false
-    const refuse = (error: string, text: string): true => {
-      member.send(failure(TYPE.call, request, error, text))
-      return true
-    }
-    if (!isPermitted(member.permissions, 'call', uri)) return refuse(...denied(member, 'call', uri))
+    if (!isPermitted(member.permissions, 'call', uri)) return refused(member, request, denied(member, 'call', uri))
     if (uri.startsWith('wamp.')) return this.#meta(member, request, uri, message)
     const registration = this.#procedures.get(uri)
     if (registration === undefined) {
-      return refuse('wamp.error.no_such_procedure', `no callee registered for procedure <${uri}>`)
+      const text = `no callee registered for procedure <${uri}>`
+      return refused(member, request, ['wamp.error.no_such_procedure', text])
     }
     if (belongings.calls.has(request))
-      return refuse('wamp.error.invalid_argument', `the request ${request} is under way`)
+      return refused(member, request, ['wamp.error.invalid_argument', `the request ${request} is under way`])
     if (belongings.calls.size >= this.#limits.calls) {
-      return refuse('wamp.error.resource_exhausted', `${belongings.calls.size} calls wait for their answer`)
+      const text = `${belongings.calls.size} calls wait for their answer`
+      return refused(member, request, ['wamp.error.resource_exhausted', text])
     }
-    const options = asOptions(message.item(2))
     const { callee } = registration
     const theirs = this.#members.get(callee) as Belongings
     const invocation = theirs.nextInvocation++
-    const progressive = options['receive_progress'] === true && callee.features.progressive
+    const progressive = callee.features.progressive && asOptions(message.item(2))['receive_progress'] === true
     const call = { caller: member, request, callee, invocation, progressive }
     belongings.calls.set(request, call)
     theirs.invocations.set(invocation, call)
-    callee.forward(
-      message,
-      [TYPE.invocation, invocation, registration.id, progressive ? { receive_progress: true } : {}],
-      false,
-    )
+    const details = progressive ? { receive_progress: true } : {}
+    callee.forward(message, [TYPE.invocation, invocation, registration.id, details], false)
     return true
   }
 
@@ -369,10 +363,7 @@ export class Realm {
       member.send([TYPE.result, request, {}, [value]])
       return true
     }
-    const missing = (error: string, text: string): true => {
-      member.send(failure(TYPE.call, request, error, text))
-      return true
-    }
+    const missing = (error: string, text: string): true => refused(member, request, [error, text])
     const registration = typeof argument === 'number' ? this.#registrations.get(argument) : undefined
     const noRegistration = (): true => missing('wamp.error.no_such_registration', `no registration ${String(argument)}`)
     switch (uri) {
@@ -413,6 +404,12 @@ function asIds(value: unknown): Set<number> | undefined {
 
 function failure(type: number, request: number, error: string, text: string): readonly unknown[] {
   return [TYPE.error, type, request, {}, error, [text]]
+}
+
+/** Answers a CALL with an error. */
+function refused(member: Member, request: number, [error, text]: readonly [error: string, text: string]): true {
+  member.send(failure(TYPE.call, request, error, text))
+  return true
 }
 
 function denied(member: Member, action: Action, uri: string): [string, string] {
