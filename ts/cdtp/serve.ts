@@ -1,4 +1,4 @@
-import { type Clock, sleep, systemClock } from '../session/clock.js'
+import { type Clock, sleep, systemClock, type Timer } from '../session/clock.js'
 import type { SessionOptions } from '../session/session.js'
 import { DataTransmitter } from './data-transmitter.js'
 import { cdtpError } from './error-codes.js'
@@ -29,6 +29,8 @@ export interface SyntheticOptions {
 const T0 = 1_704_067_200_000_000_000n
 /** Records between two looks at the clock. */
 const BURST = 64
+/** How long a receiver has for the rest of a run that is ended, ms. */
+const DRAIN_MS = 5000
 
 /**
  * Serves one run of synthetic records: sender `Synthetic.One`, run `run_1`; record s has one block of which byte j is
@@ -42,10 +44,12 @@ export async function serveSynthetic(options: SyntheticOptions = {}): Promise<bi
   const t0 = options.t0 ?? T0
   const endpoint = `tcp://${host}:${port === 0 ? '*' : port}`
   const transmitter = await DataTransmitter.bind({ name: 'Synthetic.One', endpoint, clock })
-  // Before a receiver has come there is no run to end: the wait for one is cut short.
+  // Before a receiver has come there is no run to end; one that has gone does not take the end of its run.
   const stop = (): void => {
     if (transmitter.state === TransmitterState.NOT_CONNECTED) void transmitter.close()
+    else closing = clock.after(DRAIN_MS, () => void transmitter.close())
   }
+  let closing: Timer | undefined
   signal?.addEventListener('abort', stop, { once: true })
   try {
     options.onListening?.(transmitter.port)
@@ -83,6 +87,7 @@ export async function serveSynthetic(options: SyntheticOptions = {}): Promise<bi
     throw error
   } finally {
     signal?.removeEventListener('abort', stop)
+    closing?.cancel()
     await transmitter.close()
   }
 }

@@ -1,6 +1,6 @@
 // Whole satellites of both kinds, driven by drive.py (which knows nothing of any framework) and by our controller.
 import test from 'ava'
-import { Controller, RunCondition } from '../../../ts/cdtp/index.js'
+import { Controller, RunCondition, type Values } from '../../../ts/cdtp/index.js'
 import { Peer } from './peer.js'
 import { interfaces, SatRx, SatTx } from './satellites.js'
 
@@ -38,7 +38,7 @@ test.serial('drive.py interrupts Node satellites', async (t) => {
   await Promise.all([tx.closed, rx.closed])
 })
 
-test.serial('ten satellites of both kinds: start, stop, crash of one', async (t) => {
+test.serial('ten satellites of both kinds: start, stop, interrupt, crash of one', async (t) => {
   const group = newGroup()
   const own = [new SatTx('n1', group), new SatTx('n2', group), new SatTx('n3', group), new SatRx('all', group)]
   for (const satellite of own) await satellite.open()
@@ -81,19 +81,36 @@ test.serial('ten satellites of both kinds: start, stop, crash of one', async (t)
     t.regex(text, /OK 200 0/, name)
   }
 
-  // A second run, in which a Python transmitter dies: the others notice by its heartbeats and go to SAFE.
-  await controller.transition(Object.keys(from), 'start', () => 'run_2')
-  await controller.transition(
-    all.filter((name) => name.startsWith('SatTx')),
-    'start',
-    () => 'run_2',
-  )
+  const start = async (runId: string) => {
+    const isTransmitter = (name: string) => name.startsWith('SatTx')
+    await controller.transition(Object.keys(from), 'start', () => runId)
+    await controller.transition(all.filter(isTransmitter), 'start', () => runId)
+  }
+  const areSafe = async (names: readonly string[]) => {
+    for (const name of names) {
+      while ((await controller.state(name)) !== 'SAFE') await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  // A second run, of which one member is interrupted: the others see it in SAFE and follow.
+  await start('run_2')
+  await sent()
+  await controller.command('SatTx.n1', '_interrupt')
+  await areSafe(all)
+  t.deepEqual(rx.ends.map(({ sender, metadata }) => [sender, metadata['condition_code']]).sort(), [
+    ['SatTx.n1', RunCondition.INTERRUPTED],
+    ['SatTx.p1', RunCondition.INTERRUPTED],
+  ])
+  t.is(rx.receiver.ledger.totals.records, 0)
+
+  // A third run, in which a Python transmitter dies: the others notice by its heartbeats and go to SAFE.
+  await controller.transition(all, 'initialize', (name) => configurations[name] as Values)
+  await controller.transition(all, 'launch')
+  await start('run_3')
   await sent()
   await python[0]?.kill()
   const survivors = all.filter((name) => name !== 'SatTx.p1')
-  for (const name of survivors) {
-    while ((await controller.state(name)) !== 'SAFE') await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  await areSafe(survivors)
   // Who hears of the death by an interrupted member before its own patience is over is not DEGRADED.
   const { DEGRADED, ...sure } = RunCondition
   const conditions = new Map(
