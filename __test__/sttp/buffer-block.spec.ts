@@ -91,13 +91,16 @@ test('payloads are compressed where measurements are, and never for clients that
 })
 
 test('a block of a signal that is not subscribed, or beyond what may wait, is not sent', async (t) => {
-  const { network, publisher } = await publishing({ queueBytes: 1000 })
+  const { network, publisher } = await publishing({ queueBytes: 4000, bufferBlockBytes: 2000 })
   const wire = await Wire.connect(network, COMPACT)
   wire.subscribe("FILTER ActiveMeasurements WHERE PointTag LIKE '%T2'")
   await turns()
   t.is(publisher.broadcastBufferBlock(idOf(1), Buffer.alloc(1)), 0)
   t.is(publisher.broadcastBufferBlock(idOf(2), Buffer.alloc(2000)), 1)
   t.is(publisher.broadcastBufferBlock(idOf(2), Buffer.alloc(2000)), 0)
+  t.throws(() => publisher.broadcastBufferBlock(idOf(2), Buffer.alloc(2001)), {
+    code: 'ERR_STTP_BUFFER_BLOCK_LENGTH',
+  })
   t.throws(() => publisher.broadcastBufferBlock('T2', Buffer.alloc(1)), { code: 'ERR_STTP_SIGNAL_ID' })
   await publisher.close()
 })

@@ -215,7 +215,10 @@ export class ClientConnection implements MemberHost {
    * not subscribed to the signal, or has more waiting than it should.
    */
   sendBufferBlock(row: number, bytes: Uint8Array, confirm = true): boolean {
-    if (this.#indexOf(row) === undefined || this.isFull) return false
+    const { queueBytes } = this.#host
+    // Half of what may wait is kept for measurements.
+    const isRoom = this.#bufferBlocks.heldBytes + bytes.length <= queueBytes / 2 && !this.isFull
+    if (this.#indexOf(row) === undefined || !isRoom) return false
     void this.#bufferBlocks.send(row, bytes, this.#bufferBlockForm(), confirm)
     return true
   }
@@ -392,7 +395,8 @@ export class ClientConnection implements MemberHost {
         return connection.modes
       },
       indexOf: (row) => this.#indexOf(row),
-      send: (frame) => this.dataOutbox.send(frame),
+      // Datagrams could be too small for them, and nothing is gained where they are sent until they are confirmed.
+      send: (frame) => this.commandOutbox.send(frame),
       lost: (bytes) => this.#host.lostBlock(this, bytes),
     }
   }

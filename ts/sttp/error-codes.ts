@@ -11,6 +11,10 @@ export const sttpError = defineErrors('sttp', {
     'malformed',
     'A buffer block is compressed and damaged, or larger than `bufferBlockBytes` allows. Raise it if it may be.',
   ],
+  ERR_STTP_BUFFER_BLOCK_LENGTH: [
+    'limit',
+    'A buffer block is longer than `bufferBlockBytes`. Cut it, or raise the option.',
+  ],
   ERR_STTP_BUFFER_BLOCK_SIGNAL: ['malformed', 'A buffer block is of a signal that its cache does not have.'],
   ERR_STTP_CACHE_GZIP: ['malformed', 'A signal index cache is compressed and damaged. Subscribe again.'],
   ERR_STTP_CACHE_LIMIT: ['limit', 'A signal index cache is larger than `cacheBytes` allows. Raise it if it may be.'],

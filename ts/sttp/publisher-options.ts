@@ -23,6 +23,8 @@ export interface PublisherOptions extends SessionOptions, Partial<Readonly<Publi
   readonly nodeId?: string
   /** Bytes that may wait for one subscriber; 16 MiB unless told. */
   readonly queueBytes?: number
+  /** Bytes of a buffer block at most; 1,000,000 unless told. Subscribers have limits of their own. */
+  readonly bufferBlockBytes?: number
   /**
    * What happens when more would wait for a subscriber: `drop-oldest` (unless told) gives up what cannot be sent until
    * everything that waits has gone, and harms nobody else; `disconnect` closes the connection; `block` lets

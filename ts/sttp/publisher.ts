@@ -20,6 +20,8 @@ import { EVERYTHING, SubscriptionRouting } from './subscription-routing.js'
 import { Ticks } from './ticks.js'
 
 const QUEUE_BYTES = 16 << 20
+/** Subscribers take frames of 1 MiB unless told. */
+const BUFFER_BLOCK_BYTES = 1_000_000
 
 /**
  * Serves measurements to any number of STTP subscribers.
@@ -247,7 +249,7 @@ export class Publisher extends Session implements PublisherPermissions {
    * (unless told not to); gives how many they are.
    */
   broadcastBufferBlock(signalId: string, bytes: Uint8Array, confirm = true): number {
-    const row = this.#rowOf(signalId)
+    const row = this.#rowOfBlock(signalId, bytes)
     return this.connections.filter((connection) => connection.sendBufferBlock(row, bytes, confirm)).length
   }
 
@@ -256,7 +258,7 @@ export class Publisher extends Session implements PublisherPermissions {
    * or has more waiting than it should.
    */
   sendBufferBlock(connection: ClientConnection, signalId: string, bytes: Uint8Array, confirm = true): boolean {
-    return connection.sendBufferBlock(this.#rowOf(signalId), bytes, confirm)
+    return connection.sendBufferBlock(this.#rowOfBlock(signalId, bytes), bytes, confirm)
   }
 
   /**
@@ -304,6 +306,14 @@ export class Publisher extends Session implements PublisherPermissions {
     this.#routing.close()
     for (const connection of this.#connections) connection.close()
     await this.#listener?.close()
+  }
+
+  #rowOfBlock(signalId: string, { length }: Uint8Array): number {
+    const { bufferBlockBytes = BUFFER_BLOCK_BYTES } = this.#options
+    if (length > bufferBlockBytes) {
+      throw sttpError('ERR_STTP_BUFFER_BLOCK_LENGTH', `a block of ${length} bytes is longer than ${bufferBlockBytes}`)
+    }
+    return this.#rowOf(signalId)
   }
 
   /** The subscribers that have said their operational modes. */

@@ -8,6 +8,8 @@ mod run_avx2;
 pub use decode::{Body, Decoded, body, decode};
 pub use encode::encode;
 
+use crate::state_flags;
+
 /// Bytes of a record in front of its time.
 const HEAD_BYTES: usize = 9;
 /// Bytes of the longest record, whose time is full ticks.
@@ -43,13 +45,51 @@ impl TimeForm {
     const fn time_bytes(&self, flags: u8) -> usize {
         if !self.include_time {
             0
-        } else if flags & crate::state_flags::COMPACT_BASE_TIME_OFFSET == 0 {
+        } else if flags & state_flags::COMPACT_BASE_TIME_OFFSET == 0 {
             8
         } else if self.milliseconds {
             2
         } else {
             4
         }
+    }
+}
+
+/// The form that the times of neighbouring records have: flags, and what a number in them counts.
+#[derive(Clone, Copy, Debug)]
+struct RunTime {
+    /// What [`RunTime::FLAGS`] are in each record.
+    flags: u8,
+    /// Ticks from which the numbers count; 0 for full ticks.
+    base: u64,
+    /// Ticks of one.
+    unit: u64,
+}
+
+impl RunTime {
+    /// The flags that say a time's form.
+    const FLAGS: u8 = state_flags::COMPACT_BASE_TIME_OFFSET | state_flags::COMPACT_TIME_INDEX;
+
+    /// Full ticks; `flags` may name the base time that is not used.
+    const fn full(flags: u8) -> Self {
+        Self { flags: flags & state_flags::COMPACT_TIME_INDEX, base: 0, unit: 1 }
+    }
+
+    /// Offsets; `None` where there is no base time to count from.
+    fn offset(form: &TimeForm, time_index: bool) -> Option<Self> {
+        let base = form.base_times[usize::from(time_index)];
+        let index = if time_index { state_flags::COMPACT_TIME_INDEX } else { 0 };
+        let unit = if form.milliseconds { MILLISECOND } else { 1 };
+        (base > 0).then_some(Self { flags: state_flags::COMPACT_BASE_TIME_OFFSET | index, base, unit })
+    }
+
+    /// A time's number; `None` where it has none in so many bytes, of which the highest number is left out.
+    fn number(self, ticks: u64, bytes: usize) -> Option<u64> {
+        if self.base == 0 {
+            return Some(ticks);
+        }
+        let offset = ticks.checked_sub(self.base).filter(|&offset| offset > 0)? / self.unit;
+        (offset < (1 << (8 * bytes)) - 1).then_some(offset)
     }
 }
 

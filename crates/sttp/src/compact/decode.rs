@@ -1,7 +1,7 @@
 use measurand_columns::{Block, TIME_UNKNOWN, ticks};
 
-use super::{CompactError, HEAD_BYTES, MILLISECOND, RECORD_BYTES, TimeForm};
-use crate::state_flags::{self, COMPACT_TIME_INDEX};
+use super::{CompactError, HEAD_BYTES, MILLISECOND, RECORD_BYTES, RunTime, TimeForm};
+use crate::state_flags::{self, COMPACT_BASE_TIME_OFFSET, COMPACT_TIME_INDEX};
 use crate::{SignalRows, value};
 
 /// The records of a packet.
@@ -61,14 +61,9 @@ pub fn decode(
     let mut plain = 0;
     while decoded.records < count && block.room() > 0 {
         if plain == 0 {
-            let taken = decode_run(
-                records.get(decoded.bytes..).unwrap_or_default(),
-                count - decoded.records,
-                form,
-                rows,
-                block,
-            );
-            decoded.bytes += taken * RECORD_BYTES;
+            let rest = records.get(decoded.bytes..).unwrap_or_default();
+            let (taken, bytes) = decode_run(rest, count - decoded.records, form, rows, block);
+            decoded.bytes += bytes;
             decoded.records += taken as u32;
             plain = 8;
             continue;
@@ -111,15 +106,34 @@ pub fn decode(
     Ok(decoded)
 }
 
-/// Decodes eight records at a time as long as they have full ticks that the time column holds, and says how many; what
-/// stops it is left to the caller.
+/// Decodes eight records at a time as long as their times have the form of the first, and the time column holds them; says
+/// how many, and how many bytes they are. What stops it is left to the caller.
 #[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
-fn decode_run(records: &[u8], count: u32, form: &TimeForm, rows: &SignalRows, block: &mut Block<'_>) -> usize {
+fn decode_run(records: &[u8], count: u32, form: &TimeForm, rows: &SignalRows, block: &mut Block<'_>) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
-    if form.include_time && is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has what the function is compiled for.
-        return unsafe { super::run_avx2::decode(records, count, rows, block) };
+    if let Some(&cflags) = records.first()
+        && form.include_time
+        && is_x86_feature_detected!("avx2")
+    {
+        let run = if cflags & COMPACT_BASE_TIME_OFFSET == 0 {
+            Some(RunTime::full(cflags))
+        } else {
+            RunTime::offset(form, cflags & COMPACT_TIME_INDEX != 0)
+        };
+        let Some(run) = run else {
+            return (0, 0);
+        };
+        let time_bytes = form.time_bytes(cflags);
+        // SAFETY: the processor has what the functions are compiled for.
+        let taken = unsafe {
+            match time_bytes {
+                2 => super::run_avx2::decode::<2>(records, count, run, rows, block),
+                4 => super::run_avx2::decode::<4>(records, count, run, rows, block),
+                _ => super::run_avx2::decode::<8>(records, count, run, rows, block),
+            }
+        };
+        return (taken, taken * (HEAD_BYTES + time_bytes));
     }
     let _ = (records, count, form, rows, block);
-    0
+    (0, 0)
 }

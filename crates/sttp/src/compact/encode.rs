@@ -1,4 +1,4 @@
-use super::{MILLISECOND, RECORD_BYTES, TimeForm};
+use super::{RECORD_BYTES, RunTime, TimeForm};
 use crate::state_flags::{self, COMPACT_BASE_TIME_OFFSET, COMPACT_TIME_INDEX};
 use crate::tssc::Encoded;
 use crate::{MeasurementRows, SignalIndexes, value};
@@ -15,7 +15,8 @@ pub fn encode(
     packet: &mut [u8],
 ) -> Encoded {
     let len = rows.len();
-    let base = form.base_times[usize::from(time_index)];
+    let run = RunTime::offset(form, time_index);
+    let time_bytes = if form.milliseconds { 2 } else { 4 };
     let index_flag = if time_index { COMPACT_TIME_INDEX } else { 0 };
     let mut encoded = Encoded::default();
     // After a row that the run below has to leave, the next try is worth its cost only some rows later.
@@ -23,12 +24,12 @@ pub fn encode(
     while encoded.rows < len {
         if plain == 0 {
             plain = 8;
-            if base == 0 && form.include_time && rows.raw_time.is_empty() {
+            if form.include_time && rows.raw_time.is_empty() {
                 let rest = packet.get_mut(encoded.bytes..).unwrap_or_default();
-                let taken = encode_run(&rows.from(encoded.rows), indexes, index_flag, rest);
+                let (taken, bytes) = encode_run(&rows.from(encoded.rows), indexes, form, time_index, rest);
                 encoded.rows += taken;
                 encoded.measurements += taken;
-                encoded.bytes += taken * RECORD_BYTES;
+                encoded.bytes += bytes;
                 continue;
             }
         }
@@ -42,13 +43,13 @@ pub fn encode(
         let mut record = [0; RECORD_BYTES];
         let mut flags = state_flags::to_compact(rows.flags[at]) | index_flag;
         if form.include_time {
-            match offset(ticks, base, form.milliseconds) {
+            match run.and_then(|run| run.number(ticks, time_bytes)) {
                 Some(offset) => {
                     flags |= COMPACT_BASE_TIME_OFFSET;
                     if form.milliseconds {
                         record[9..11].copy_from_slice(&(offset as u16).to_be_bytes());
                     } else {
-                        record[9..13].copy_from_slice(&offset.to_be_bytes());
+                        record[9..13].copy_from_slice(&(offset as u32).to_be_bytes());
                     }
                 }
                 None => record[9..].copy_from_slice(&ticks.to_be_bytes()),
@@ -69,23 +70,29 @@ pub fn encode(
     encoded
 }
 
-/// The offset of a time from its base in the form's unit; `None` where it has to be sent in full.
-fn offset(ticks: u64, base: u64, milliseconds: bool) -> Option<u32> {
-    let offset = (base > 0).then(|| ticks.checked_sub(base))?.filter(|&offset| offset > 0)?;
-    let (offset, limit) =
-        if milliseconds { (offset / MILLISECOND, u64::from(u16::MAX)) } else { (offset, u64::from(u32::MAX)) };
-    (offset < limit).then_some(offset as u32)
-}
-
-/// Encodes eight rows at a time as long as they fit and have no raw time, one time and no flags, and says how many; what
-/// stops it is left to the caller.
+/// Encodes eight rows at a time as long as they fit and have no raw time, one time and no flags; says how many, and how
+/// many bytes they are. What stops it is left to the caller.
 #[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
-fn encode_run(rows: &MeasurementRows<'_>, indexes: &SignalIndexes, flags: u8, packet: &mut [u8]) -> usize {
+fn encode_run(
+    rows: &MeasurementRows<'_>,
+    indexes: &SignalIndexes,
+    form: &TimeForm,
+    time_index: bool,
+    packet: &mut [u8],
+) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has what the function is compiled for.
-        return unsafe { super::run_avx2::encode(rows, indexes, flags, packet) };
+        let index = if time_index { COMPACT_TIME_INDEX } else { 0 };
+        // SAFETY: the processor has what the functions are compiled for.
+        let (taken, time_bytes) = unsafe {
+            match RunTime::offset(form, time_index) {
+                None => (super::run_avx2::encode::<8>(rows, indexes, RunTime::full(index), packet), 8),
+                Some(run) if form.milliseconds => (super::run_avx2::encode::<2>(rows, indexes, run, packet), 2),
+                Some(run) => (super::run_avx2::encode::<4>(rows, indexes, run, packet), 4),
+            }
+        };
+        return (taken, taken * (super::HEAD_BYTES + time_bytes));
     }
-    let _ = (rows, indexes, flags, packet);
-    0
+    let _ = (rows, indexes, form, time_index, packet);
+    (0, 0)
 }

@@ -1,25 +1,33 @@
-//! Eight compact records with full ticks at a time: a record's index, value and ticks are one 16-byte word, so eight
-//! records are an 8 x 4 matrix of 32-bit lanes to be turned.
+//! Eight compact records of one form at a time: a record's index, value and time are in one 16-byte word (behind a time
+//! of less than 8 bytes lies the next record), so eight records are an 8 x 4 matrix of 32-bit lanes to be turned.
 
 use core::arch::x86_64::{
-    __m128i, __m256i, _mm_set_epi64x, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi32,
-    _mm256_cmpeq_epi64, _mm256_extracti128_si256, _mm256_movemask_epi8, _mm256_permute2x128_si256, _mm256_set_m128i,
-    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64,
-    _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    __m128i, __m256i, _mm_cvtsi32_si128, _mm_set_epi64x, _mm256_and_si256, _mm256_broadcastsi128_si256,
+    _mm256_cmpeq_epi32, _mm256_cmpeq_epi64, _mm256_extracti128_si256, _mm256_movemask_epi8, _mm256_permute2x128_si256,
+    _mm256_set_m128i, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_srl_epi64,
+    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
 use measurand_columns::{Block, ticks};
 
-use super::RECORD_BYTES;
+use super::{HEAD_BYTES, RunTime};
 use crate::signal_rows::{NO_ROW, SignalIndexes, SignalRows};
 use crate::{MeasurementRows, lanes, state_flags, value};
 
 const LANES: usize = 8;
-const RUN_BYTES: usize = LANES * RECORD_BYTES;
+/// Bytes of a record behind its flags that are read and written as one word.
+const WORD_BYTES: usize = 16;
 
-/// Decodes records into `block` as long as they have full ticks that the time column holds, and says how many.
+/// Decodes records into `block` as long as their times have this form and the time column holds them, and says how many.
+/// `TIME` is how many bytes the time has.
 #[target_feature(enable = "avx2")]
-pub(super) fn decode(records: &[u8], count: u32, rows: &SignalRows, block: &mut Block<'_>) -> usize {
+pub(super) fn decode<const TIME: usize>(
+    records: &[u8],
+    count: u32,
+    run: RunTime,
+    rows: &SignalRows,
+    block: &mut Block<'_>,
+) -> usize {
     if block.wants_raw_time() {
         return 0;
     }
@@ -40,14 +48,24 @@ pub(super) fn decode(records: &[u8], count: u32, rows: &SignalRows, block: &mut 
         .iter_mut()
         .zip(values.as_chunks_mut::<LANES>().0)
         .zip(signals.as_chunks_mut::<LANES>().0.iter_mut().zip(flags.as_chunks_mut::<LANES>().0));
+    let stride = HEAD_BYTES + TIME;
     let mut known = (0, 0);
     let mut taken = 0;
-    for (records, ((time, value), (signal, quality))) in records.as_chunks::<RUN_BYTES>().0.iter().zip(outputs) {
-        let any = (0..LANES).fold(0, |any, lane| any | records[lane * RECORD_BYTES]);
-        if any & state_flags::COMPACT_BASE_TIME_OFFSET != 0 {
+    for ((time, value), (signal, quality)) in outputs {
+        let from = taken * stride;
+        let Some(records) = records.get(from..from + 7 * stride + 1 + WORD_BYTES) else {
+            break;
+        };
+        let mut any = 0;
+        let mut all = u8::MAX;
+        for lane in 0..LANES {
+            any |= records[lane * stride];
+            all &= records[lane * stride];
+        }
+        if any & RunTime::FLAGS != run.flags || all & RunTime::FLAGS != run.flags {
             break;
         }
-        let [indexes, bits, low, high] = turn(records);
+        let [indexes, bits, low, high] = turn::<TIME>(records);
         let indexes = bytemuck::cast(indexes);
         match identity {
             Some(count) => {
@@ -67,15 +85,15 @@ pub(super) fn decode(records: &[u8], count: u32, rows: &SignalRows, block: &mut 
         if taken > 0 && _mm256_movemask_epi8(same) == -1 {
             time.fill(known.1);
         } else {
-            let ticks = bytemuck::cast::<[__m256i; 2], [u64; LANES]>([low, high]);
-            let mut all = true;
-            for (time, ticks) in time.iter_mut().zip(ticks) {
-                let (ns, exact) = ticks::to_ns(ticks);
+            let numbers = bytemuck::cast::<[__m256i; 2], [u64; LANES]>([low, high]);
+            let mut exact = true;
+            for (time, number) in time.iter_mut().zip(numbers) {
+                let (ns, is_exact) = ticks::to_ns(run.base.wrapping_add(number.wrapping_mul(run.unit)));
                 *time = ns;
-                all &= exact;
-                known = (ticks, ns);
+                exact &= is_exact;
+                known = (number, ns);
             }
-            if !all {
+            if !exact {
                 break;
             }
         }
@@ -83,10 +101,12 @@ pub(super) fn decode(records: &[u8], count: u32, rows: &SignalRows, block: &mut 
         if lanes::widen_avx2(&bits, value) {
             value::widen_all(&bits, value);
         }
-        if any == 0 {
+        if any & !RunTime::FLAGS == 0 {
             quality.fill(0);
         } else {
-            read_flags(records, quality);
+            for (lane, quality) in quality.iter_mut().enumerate() {
+                *quality = state_flags::from_compact(records[lane * stride]);
+            }
         }
         taken += LANES;
     }
@@ -101,49 +121,48 @@ fn look_up(rows: &SignalRows, indexes: &[u32; LANES], signal: &mut [u32; LANES])
     !signal.contains(&NO_ROW)
 }
 
-/// The quality words of eight records. Apart, to keep its registers out of the loop.
-#[inline(never)]
-fn read_flags(records: &[u8; RUN_BYTES], quality: &mut [u32; LANES]) {
-    for (lane, quality) in quality.iter_mut().enumerate() {
-        *quality = state_flags::from_compact(records[lane * RECORD_BYTES]);
-    }
-}
-
-/// Indexes, values and ticks of eight records.
+/// Indexes, values and times of eight records.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn turn(records: &[u8; RUN_BYTES]) -> [__m256i; 4] {
-    // Index and value are 32 bits, ticks 64, all big-endian.
+fn turn<const TIME: usize>(records: &[u8]) -> [__m256i; 4] {
+    // Index and value are 32 bits, the time 64 of which the first are its own, all big-endian.
     let swap = _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0809_0A0B_0C0D_0E0F, 0x0405_0607_0001_0203));
+    let stride = HEAD_BYTES + TIME;
     let pair = |lane: usize| {
-        let words = _mm256_set_m128i(word(records, lane + 4), word(records, lane));
+        let words = _mm256_set_m128i(word(records, (lane + 4) * stride), word(records, lane * stride));
         _mm256_shuffle_epi8(words, swap)
     };
     let [r0, r1, r2, r3] = [pair(0), pair(1), pair(2), pair(3)];
     let front = _mm256_unpacklo_epi32(r0, r1);
     let back = _mm256_unpacklo_epi32(r2, r3);
-    let front_ticks = _mm256_unpackhi_epi64(r0, r1);
-    let back_ticks = _mm256_unpackhi_epi64(r2, r3);
+    let behind = _mm_cvtsi32_si128(64 - 8 * TIME as i32);
+    let front_time = _mm256_srl_epi64(_mm256_unpackhi_epi64(r0, r1), behind);
+    let back_time = _mm256_srl_epi64(_mm256_unpackhi_epi64(r2, r3), behind);
     [
         _mm256_unpacklo_epi64(front, back),
         _mm256_unpackhi_epi64(front, back),
-        _mm256_permute2x128_si256::<0x20>(front_ticks, back_ticks),
-        _mm256_permute2x128_si256::<0x31>(front_ticks, back_ticks),
+        _mm256_permute2x128_si256::<0x20>(front_time, back_time),
+        _mm256_permute2x128_si256::<0x31>(front_time, back_time),
     ]
 }
 
-/// A record without its flags.
+/// The word behind the flags of the record that begins at `from`.
 #[inline]
-fn word(records: &[u8; RUN_BYTES], lane: usize) -> __m128i {
-    let mut word = [0; 16];
-    word.copy_from_slice(&records[lane * RECORD_BYTES + 1..(lane + 1) * RECORD_BYTES]);
+fn word(records: &[u8], from: usize) -> __m128i {
+    let mut word = [0; WORD_BYTES];
+    word.copy_from_slice(&records[from + 1..from + 1 + WORD_BYTES]);
     bytemuck::cast(word)
 }
 
-/// Encodes rows as long as they fit and have one time and no flags, and says how many.
+/// Encodes rows as long as they fit and have no flags, eight of them one time, and that time this form, and says how many.
+/// `TIME` is how many bytes the time has; a few bytes behind the last record are written too.
 #[target_feature(enable = "avx2")]
-pub(super) fn encode(rows: &MeasurementRows<'_>, indexes: &SignalIndexes, flags: u8, packet: &mut [u8]) -> usize {
-    let records = packet.as_chunks_mut::<RUN_BYTES>().0;
+pub(super) fn encode<const TIME: usize>(
+    rows: &MeasurementRows<'_>,
+    indexes: &SignalIndexes,
+    run: RunTime,
+    packet: &mut [u8],
+) -> usize {
     let columns = rows
         .time
         .as_chunks::<LANES>()
@@ -153,9 +172,14 @@ pub(super) fn encode(rows: &MeasurementRows<'_>, indexes: &SignalIndexes, flags:
         .zip(rows.signal.as_chunks::<LANES>().0.iter().zip(rows.flags.as_chunks::<LANES>().0));
     let identity = indexes.identity_len();
     let swap = _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0809_0A0B_0C0D_0E0F, 0x0405_0607_0001_0203));
+    let stride = HEAD_BYTES + TIME;
     let mut known = (measurand_columns::TIME_UNKNOWN, 0);
     let mut turns = 0;
-    for (records, ((time, value), (signal, quality))) in records.iter_mut().zip(columns) {
+    for ((time, value), (signal, quality)) in columns {
+        let from = turns * LANES * stride;
+        let Some(records) = packet.get_mut(from..from + 7 * stride + 1 + WORD_BYTES) else {
+            break;
+        };
         let [low, high] = bytemuck::cast::<[i64; LANES], [__m256i; 2]>(*time);
         let now = _mm256_set1_epi64x(time[0]);
         let same = _mm256_and_si256(_mm256_cmpeq_epi64(low, now), _mm256_cmpeq_epi64(high, now));
@@ -163,8 +187,11 @@ pub(super) fn encode(rows: &MeasurementRows<'_>, indexes: &SignalIndexes, flags:
         if _mm256_movemask_epi8(_mm256_and_si256(same, plain)) != -1 {
             break;
         }
-        if known.0 != time[0] {
-            known = (time[0], ticks::from_ns(time[0]));
+        if turns == 0 || known.0 != time[0] {
+            let Some(number) = run.number(ticks::from_ns(time[0]), TIME) else {
+                break;
+            };
+            known = (time[0], number << (64 - 8 * TIME));
         }
         let index = match identity {
             Some(count) if lanes::all_below(signal, count) => *signal,
@@ -182,23 +209,25 @@ pub(super) fn encode(rows: &MeasurementRows<'_>, indexes: &SignalIndexes, flags:
             bits = value::narrow_all(value);
         }
         let [index, bits] = [bytemuck::cast(index), bytemuck::cast(bits)];
-        let ticks = _mm256_set1_epi64x(known.1 as i64);
+        let number = _mm256_set1_epi64x(known.1 as i64);
         let front = _mm256_unpacklo_epi32(index, bits);
         let back = _mm256_unpackhi_epi32(index, bits);
         let pairs = [
-            _mm256_unpacklo_epi64(front, ticks),
-            _mm256_unpackhi_epi64(front, ticks),
-            _mm256_unpacklo_epi64(back, ticks),
-            _mm256_unpackhi_epi64(back, ticks),
+            _mm256_unpacklo_epi64(front, number),
+            _mm256_unpackhi_epi64(front, number),
+            _mm256_unpacklo_epi64(back, number),
+            _mm256_unpackhi_epi64(back, number),
         ];
+        let mut words = [[0; WORD_BYTES]; LANES];
         for (lane, pair) in pairs.into_iter().enumerate() {
             let pair = _mm256_shuffle_epi8(pair, swap);
-            let words = [_mm256_extracti128_si256::<0>(pair), _mm256_extracti128_si256::<1>(pair)];
-            for (lane, word) in [lane, lane + 4].into_iter().zip(words) {
-                records[lane * RECORD_BYTES] = flags;
-                let word = bytemuck::cast::<__m128i, [u8; 16]>(word);
-                records[lane * RECORD_BYTES + 1..(lane + 1) * RECORD_BYTES].copy_from_slice(&word);
-            }
+            words[lane] = bytemuck::cast::<__m128i, [u8; WORD_BYTES]>(_mm256_extracti128_si256::<0>(pair));
+            words[lane + 4] = bytemuck::cast::<__m128i, [u8; WORD_BYTES]>(_mm256_extracti128_si256::<1>(pair));
+        }
+        // In their order: each word reaches into the next record where its time is short.
+        for (lane, word) in words.iter().enumerate() {
+            records[lane * stride] = run.flags;
+            records[lane * stride + 1..lane * stride + 1 + WORD_BYTES].copy_from_slice(word);
         }
         turns += 1;
     }

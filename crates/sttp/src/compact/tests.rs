@@ -193,12 +193,16 @@ proptest! {
     fn runs_of_one_time_come_back(
         rows in proptest::collection::vec((0..30_u64, any::<u32>(), prop_oneof![9 => Just(0_u32), 1 => any::<u32>()]), 1..12),
         signals in 1..60_u32, raw: bool, sparse: bool, capacity in 1..100_u32,
+        base in prop_oneof![Just(0), NOW - 20..NOW + 200_000], milliseconds: bool, time_index: bool,
     ) {
+        let other = if base == 0 { 0 } else { NOW - 1 };
+        let base_times = if time_index { [other, base] } else { [base, other] };
+        let form = TimeForm { include_time: true, milliseconds, base_times };
         let index = |signal: u32| if sparse { signal * 70_001 } else { signal };
         let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for &(step, bits, flags) in &rows {
             for signal in 0..signals {
-                let ticks = (NOW + step) | if raw && step == 7 { ticks::LEAP_SECOND } else { 0 };
+                let ticks = (NOW + step * 7_777) | if raw && step == 7 { ticks::LEAP_SECOND } else { 0 };
                 columns.0.push(ticks::to_ns(ticks).0);
                 columns.1.push(ticks);
                 columns.2.push(value::widen(bits.wrapping_add(signal)));
@@ -211,14 +215,20 @@ proptest! {
         let indexes: SignalIndexes = (0..signals).map(|signal| (signal, index(signal) as i32)).collect();
         let known: SignalRows = (0..signals).map(|signal| (index(signal) as i32, signal)).collect();
         let mut packet = vec![0; rows.len() * RECORD_BYTES];
-        let encoded = encode(&rows, &indexes, &TimeForm::FULL, false, &mut packet);
-        prop_assert_eq!(encoded, Encoded { rows: rows.len(), measurements: rows.len(), bytes: packet.len() });
+        let encoded = encode(&rows, &indexes, &form, time_index, &mut packet);
+        prop_assert_eq!((encoded.rows, encoded.measurements), (rows.len(), rows.len()));
+        packet.truncate(encoded.bytes);
         let found = Body { count: rows.len() as u32, records: &packet, countless: false };
-        let (decoded, sum, whole) = decode_all(found, &TimeForm::FULL, &known, capacity);
+        let (decoded, sum, whole) = decode_all(found, &form, &known, capacity);
         prop_assert!(whole && sum.bytes == packet.len());
+        let is_short = |ticks: u64| base > 0 && ticks > base && ticks - base < 600_000_000;
+        let bytes = |&ticks: &u64| HEAD_BYTES + if !is_short(ticks) { 8 } else if milliseconds { 2 } else { 4 };
+        prop_assert_eq!(packet.len(), raw_time.iter().map(bytes).sum::<usize>());
         let expected: Vec<Row> = (0..rows.len()).map(|at| {
             let flags = state_flags::from_compact(state_flags::to_compact(flags[at]));
-            (signal[at], Some(raw_time[at]), flags, value::narrow(values[at]))
+            let ticks = raw_time[at];
+            let cut = if milliseconds && is_short(ticks) { (ticks - base) % MILLISECOND } else { 0 };
+            (signal[at], Some(ticks - cut), flags, value::narrow(values[at]))
         }).collect();
         prop_assert_eq!(decoded, expected);
     }
