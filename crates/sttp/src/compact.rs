@@ -64,32 +64,34 @@ struct RunTime {
     base: u64,
     /// Ticks of one.
     unit: u64,
+    /// The times that are sent as offsets: from the first on to the last, exclusive.
+    reach: (u64, u64),
 }
 
 impl RunTime {
     /// The flags that say a time's form.
     const FLAGS: u8 = state_flags::COMPACT_BASE_TIME_OFFSET | state_flags::COMPACT_TIME_INDEX;
 
-    /// Full ticks; `flags` may name the base time that is not used.
-    const fn full(flags: u8) -> Self {
-        Self { flags: flags & state_flags::COMPACT_TIME_INDEX, base: 0, unit: 1 }
+    /// The form of full ticks; `flags` may name the base time that is not used.
+    fn full(form: &TimeForm, flags: u8) -> Self {
+        let reach = Self::offset(form, flags & state_flags::COMPACT_TIME_INDEX != 0).map_or((0, 0), |run| run.reach);
+        Self { flags: flags & state_flags::COMPACT_TIME_INDEX, base: 0, unit: 1, reach }
     }
 
-    /// Offsets; `None` where there is no base time to count from.
+    /// The form of offsets; `None` where there is no base time to count from.
     fn offset(form: &TimeForm, time_index: bool) -> Option<Self> {
         let base = form.base_times[usize::from(time_index)];
         let index = if time_index { state_flags::COMPACT_TIME_INDEX } else { 0 };
-        let unit = if form.milliseconds { MILLISECOND } else { 1 };
-        (base > 0).then_some(Self { flags: state_flags::COMPACT_BASE_TIME_OFFSET | index, base, unit })
+        // The highest number of 2 and of 4 bytes is left out.
+        let (unit, numbers) = if form.milliseconds { (MILLISECOND, 0xFFFF) } else { (1, 0xFFFF_FFFF) };
+        let reach = (base.saturating_add(1), base.saturating_add(unit * numbers));
+        (base > 0).then_some(Self { flags: state_flags::COMPACT_BASE_TIME_OFFSET | index, base, unit, reach })
     }
 
-    /// A time's number; `None` where it has none in so many bytes, of which the highest number is left out.
-    fn number(self, ticks: u64, bytes: usize) -> Option<u64> {
-        if self.base == 0 {
-            return Some(ticks);
-        }
-        let offset = ticks.checked_sub(self.base).filter(|&offset| offset > 0)? / self.unit;
-        (offset < (1 << (8 * bytes)) - 1).then_some(offset)
+    /// A time's number; `None` where it is sent in the other form.
+    fn number(self, ticks: u64) -> Option<u64> {
+        let is_offset = (self.reach.0..self.reach.1).contains(&ticks);
+        (is_offset == (self.base > 0)).then(|| (ticks - self.base) / self.unit)
     }
 }
 

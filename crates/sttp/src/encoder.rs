@@ -9,6 +9,7 @@ use crate::{
 };
 
 /// How measurements are written.
+#[allow(clippy::struct_excessive_bools, reason = "subscriptions have as many")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EncoderOptions {
     /// What the subscriber has told: version, TSSC or compact, whether caches are compressed.

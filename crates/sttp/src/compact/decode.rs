@@ -116,7 +116,7 @@ fn decode_run(records: &[u8], count: u32, form: &TimeForm, rows: &SignalRows, bl
         && is_x86_feature_detected!("avx2")
     {
         let run = if cflags & COMPACT_BASE_TIME_OFFSET == 0 {
-            Some(RunTime::full(cflags))
+            Some(RunTime::full(form, cflags))
         } else {
             RunTime::offset(form, cflags & COMPACT_TIME_INDEX != 0)
         };

@@ -16,7 +16,6 @@ pub fn encode(
 ) -> Encoded {
     let len = rows.len();
     let run = RunTime::offset(form, time_index);
-    let time_bytes = if form.milliseconds { 2 } else { 4 };
     let index_flag = if time_index { COMPACT_TIME_INDEX } else { 0 };
     let mut encoded = Encoded::default();
     // After a row that the run below has to leave, the next try is worth its cost only some rows later.
@@ -43,7 +42,7 @@ pub fn encode(
         let mut record = [0; RECORD_BYTES];
         let mut flags = state_flags::to_compact(rows.flags[at]) | index_flag;
         if form.include_time {
-            match run.and_then(|run| run.number(ticks, time_bytes)) {
+            match run.and_then(|run| run.number(ticks)) {
                 Some(offset) => {
                     flags |= COMPACT_BASE_TIME_OFFSET;
                     if form.milliseconds {
@@ -83,10 +82,11 @@ fn encode_run(
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         let index = if time_index { COMPACT_TIME_INDEX } else { 0 };
+        let is_offset = |run: &RunTime| run.number(rows.ticks(0)).is_some();
         // SAFETY: the processor has what the functions are compiled for.
         let (taken, time_bytes) = unsafe {
-            match RunTime::offset(form, time_index) {
-                None => (super::run_avx2::encode::<8>(rows, indexes, RunTime::full(index), packet), 8),
+            match RunTime::offset(form, time_index).filter(is_offset) {
+                None => (super::run_avx2::encode::<8>(rows, indexes, RunTime::full(form, index), packet), 8),
                 Some(run) if form.milliseconds => (super::run_avx2::encode::<2>(rows, indexes, run, packet), 2),
                 Some(run) => (super::run_avx2::encode::<4>(rows, indexes, run, packet), 4),
             }

@@ -188,7 +188,7 @@ pub(super) fn encode<const TIME: usize>(
             break;
         }
         if turns == 0 || known.0 != time[0] {
-            let Some(number) = run.number(ticks::from_ns(time[0]), TIME) else {
+            let Some(number) = run.number(ticks::from_ns(time[0])) else {
                 break;
             };
             known = (time[0], number << (64 - 8 * TIME));

@@ -1,0 +1,103 @@
+import test, { type ExecutionContext } from 'ava'
+import { serve } from '../../ts/sttp/serve.js'
+import { openSource } from '../../ts/sttp/source.js'
+import type { Subscriber } from '../../ts/sttp/subscriber.js'
+import { SYNTHETIC_T0, Synthetic } from '../../ts/sttp/synthetic.js'
+
+type Options = Readonly<Record<string, string | true>>
+
+const mapOf = (options: Options) => new Map(Object.entries({ port: '0', signals: '4', ...options }))
+
+/** What is served under these options, and the rows that a source with these gets until it ends. */
+async function served(t: ExecutionContext, options: Options, source: Readonly<Record<string, string>> = {}) {
+  const publisher = await serve(mapOf({ 'wait-subscriber': true, ...options }))
+  t.teardown(() => publisher.close())
+  const subscriber = await sourceOf(publisher.port, source)
+  t.teardown(() => subscriber.close())
+  const rows: [name: string, value: number, time: bigint][] = []
+  const tables = new Set<string>()
+  await subscriber.consume((batch) => {
+    tables.add(batch.table)
+    if (batch.table !== 'measurement') return
+    for (let row = 0; row < batch.length; row++) {
+      const { name = '' } = batch.signals.at(batch.signal[row] as number) ?? {}
+      rows.push([name, batch.value[row] as number, batch.time[row] as bigint])
+    }
+  })
+  return { publisher, subscriber, rows, tables }
+}
+
+/** A source as the command line opens it. */
+async function sourceOf(port: number, options: Readonly<Record<string, string>> = {}): Promise<Subscriber> {
+  const place = {
+    host: '127.0.0.1',
+    port,
+    option: (name: string) => options[name],
+    flag: (name: string) => options[name] === '1',
+    choice: <T extends string>(name: string) => options[name] as T | undefined,
+  }
+  return openSource(place, { reconnect: false })
+}
+
+for (const encoding of ['tssc', 'compact']) {
+  test(`what is served is what a source gets, to the end: ${encoding}`, async (t) => {
+    const { rows, subscriber, publisher } = await served(t, { frames: '300', rate: 'max' }, { encoding })
+    t.is(rows.length, 1200)
+    const synthetic = new Synthetic({ signals: 4, rate: 30 })
+    for (const [at, [name, value, time]] of rows.entries()) {
+      const k = at % 4
+      const n = Math.floor(at / 4)
+      if (name !== `SYN:T${k}` || value !== 1000 * k + 0.25 * n || time !== synthetic.timeOf(n)) t.fail(`row ${at}`)
+    }
+    t.is(subscriber.ledger.totals.records, 0)
+    t.is(publisher.stats.dropped, 0)
+  })
+}
+
+test('options of a source ask for what they say', async (t) => {
+  const options = {
+    encoding: 'compact',
+    milliseconds: '1',
+    'nan-filter': '1',
+    extra: 'bufferBlockRetransmissionTimeout=9',
+  }
+  const { rows, publisher } = await served(t, { frames: '3', 'no-base-times': true }, options)
+  t.is(rows.length, 12)
+  t.is(rows[0]?.[2], SYNTHETIC_T0)
+  t.true(publisher.stats.bytesOut > 12 * 17)
+})
+
+test('a throttled source gets the latest values', async (t) => {
+  const { rows } = await served(
+    t,
+    { frames: '60', rate: '60' },
+    { throttled: '1', 'publish-interval': '0.2', 'lag-time': '1', 'lead-time': '1', 'local-clock': '1' },
+  )
+  t.true(rows.length >= 8 && rows.length <= 24, `${rows.length} rows`)
+})
+
+test('only permitted signals are served', async (t) => {
+  const { rows } = await served(t, { frames: '5', permit: "PointTag = 'SYN:T2'" })
+  t.deepEqual(new Set(rows.map(([name]) => name)), new Set(['SYN:T2']))
+  t.is(rows.length, 5)
+})
+
+test('blocks are served beside measurements', async (t) => {
+  const { tables } = await served(t, { frames: '70', rate: '50', 'buffer-block': '100' })
+  t.deepEqual(tables, new Set(['measurement', 'record']))
+})
+
+test('options that cannot be are told', async (t) => {
+  for (const options of [
+    { 'nan-filter': 'sometimes' },
+    { 'max-connections': 'many' },
+    { 'queue-bytes': '1' },
+    { policy: 'hope' },
+  ] as Options[]) {
+    await t.throwsAsync(serve(mapOf(options)), { code: 'ERR_STTP_OPTION_INVALID' }, JSON.stringify(options))
+  }
+  for (const options of [{ 'lag-time': 'long' }, { 'max-retries': '-1' }, { extra: 'nothing' }]) {
+    const [, wrong] = await Promise.allSettled([undefined, sourceOf(1, options)])
+    t.regex(String(wrong?.status === 'rejected' && wrong.reason.code), /ERR_STTP_(OPTION_INVALID|SUBSCRIPTION_OPTION)/)
+  }
+})
