@@ -271,6 +271,27 @@ test('stop sends what is queued, then closes', async (t) => {
   t.true(wire.isClosed)
 })
 
+test('stop waits for a cache that is not confirmed, for a while', async (t) => {
+  for (const confirms of [true, false]) {
+    const { clock, network, publisher } = await publishing()
+    const wire = await Wire.connect(network, COMPACT)
+    wire.confirms = false
+    wire.subscribe('FILTER ActiveMeasurements WHERE True')
+    await turns()
+    publisher.publishMeasurements(frame(0))
+    const stopped = publisher.stop()
+    await turns()
+    t.false(wire.isClosed)
+    if (confirms) wire.send({ type: 'confirmUpdateSignalIndexCache' })
+    else await clock.advance(5000)
+    await turns()
+    t.true(await stopped)
+    t.is(wire.rows.length, confirms ? 6 : 0)
+    t.is(publisher.stats.dropped, confirms ? 0 : 6)
+    t.true(wire.isClosed)
+  }
+})
+
 test('a signal without a GUID cannot be published', async (t) => {
   const { publisher } = await publishing()
   t.throws(() => publisher.publishMeasurements([new Measurement('T1', 1, T0)]), { code: 'ERR_STTP_SIGNAL_ID' })

@@ -96,8 +96,7 @@ test('options that cannot be are told', async (t) => {
   ] as Options[]) {
     await t.throwsAsync(serve(mapOf(options)), { code: 'ERR_STTP_OPTION_INVALID' }, JSON.stringify(options))
   }
-  for (const options of [{ 'lag-time': 'long' }, { 'max-retries': '-1' }, { extra: 'nothing' }]) {
-    const [, wrong] = await Promise.allSettled([undefined, sourceOf(1, options)])
-    t.regex(String(wrong?.status === 'rejected' && wrong.reason.code), /ERR_STTP_(OPTION_INVALID|SUBSCRIPTION_OPTION)/)
-  }
+  await t.throwsAsync(sourceOf(1, { 'lag-time': 'long' }), { code: 'ERR_STTP_OPTION_INVALID' })
+  await t.throwsAsync(sourceOf(1, { 'max-retries': '-1' }), { code: 'ERR_STTP_OPTION_INVALID' })
+  await t.throwsAsync(sourceOf(1, { extra: 'nothing' }), { code: 'ERR_STTP_SUBSCRIPTION_OPTION' })
 })

@@ -72,6 +72,8 @@ export interface ClientDescription {
 const NO_OP_INTERVAL = 5000
 /** A client that was refused has this long to read why, ms. */
 const REFUSED_DELAY = 1000
+/** A client has this long to confirm a cache when the publisher stops, ms. */
+const CONFIRMATION_DELAY = 5000
 /** The setting of a subscription that says when blocks are sent again, in s, and its default in ms. */
 const RETRANSMISSION = 'bufferblockretransmissiontimeout'
 const RETRANSMISSION_DELAY = 5000
@@ -236,9 +238,20 @@ export class ClientConnection implements MemberHost {
 
   /** Sends what is queued, then closes the connection; resolves when that has gone. */
   async end(): Promise<void> {
+    if (this.#served instanceof CohortMember) await this.#confirmed(this.#served)
     this.#leave()
     await this.commandOutbox.flushed()
     this.#transport.end()
+  }
+
+  /** Resolves when nothing is held for a client that has not confirmed its cache, or it has had its time. */
+  async #confirmed(member: CohortMember): Promise<void> {
+    let timer: Timer | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = this.#host.clock.after(CONFIRMATION_DELAY, resolve)
+    })
+    await Promise.race([member.released(), late])
+    timer?.cancel()
   }
 
   /** Closes the connection now. */

@@ -115,13 +115,20 @@ export class CohortMember implements ServedSubscription {
     this.#next = undefined
     this.#make = undefined
     for (const batch of this.#takeHeld()) this.host.dropped(batch.length)
+    this.#tellRelease()
     this.#isStalled = false
     this.#routing.left(this)
   }
 
-  /** Resolves when there is room for what has to be held, or nothing is held any more. */
+  /** Resolves when nothing is held any more. */
+  released(): Promise<void> {
+    if (this.#held.length === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#onRelease.push(resolve))
+  }
+
+  /** Resolves when there is room for what has to be held. */
   async ready(): Promise<void> {
-    if (this.#held.length > 0 && this.host.isFull) await new Promise<void>((resolve) => this.#onRelease.push(resolve))
+    if (this.host.isFull) await this.released()
   }
 
   /** Sends frames of measurements; `done` is called when their bytes are free. */
@@ -170,6 +177,7 @@ export class CohortMember implements ServedSubscription {
     this.#isUnconfirmed = false
     this.#isStalled = false
     for (const batch of this.#takeHeld()) cohort.publish(batch.block)
+    this.#tellRelease()
     if (this.#last !== undefined) this.host.commandOutbox.send(this.#last)
     this.#last = undefined
     this.#routing.joined(this)
@@ -183,8 +191,11 @@ export class CohortMember implements ServedSubscription {
 
   #takeHeld(): MeasurementBatch[] {
     this.#heldBytes = 0
-    for (const resolve of this.#onRelease.splice(0)) resolve()
     return this.#held.splice(0)
+  }
+
+  #tellRelease(): void {
+    for (const resolve of this.#onRelease.splice(0)) resolve()
   }
 
   #stall(): void {

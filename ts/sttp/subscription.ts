@@ -65,6 +65,7 @@ export function checkedSubscription(filterExpression: string, settings: Subscrip
   if (processingInterval !== undefined && processingInterval !== (processingInterval | 0)) {
     wrong('processingInterval', processingInterval)
   }
+  extraSettings(settings.extraConnectionStringParameters)
   if (typeof filterExpression !== 'string') wrong('filterExpression', filterExpression)
   return { filterExpression, settings }
 }

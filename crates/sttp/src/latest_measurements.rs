@@ -161,10 +161,10 @@ mod tests {
     fn the_latest_is_kept_and_the_older_left_out() {
         let mut latest = LatestMeasurements::new();
         latest.update(&rows(&[T0, T0 + 1, T0], &[1.0, 2.0, 3.0], &[4, 4, 4], &[0; 64]));
-        latest.update(&rows(&[T0 + SECOND | ticks::LEAP_SECOND], &[5.0], &[0], &[0; 64]));
+        latest.update(&rows(&[(T0 + SECOND) | ticks::LEAP_SECOND], &[5.0], &[0], &[0; 64]));
         assert_eq!((latest.len(), latest.latest_ticks()), (2, T0 + SECOND));
         let all = written(&latest, &[0, 1, 4, 9], None);
-        assert_eq!(all, [(0, 5.0, 0, T0 + SECOND | ticks::LEAP_SECOND), (4, 2.0, 0, T0 + 1)]);
+        assert_eq!(all, [(0, 5.0, 0, (T0 + SECOND) | ticks::LEAP_SECOND), (4, 2.0, 0, T0 + 1)]);
     }
 
     #[test]
