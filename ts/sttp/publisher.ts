@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
-import { Block, COLUMN, MeasurementBatch, type Signal, SignalTable, TIME_UNKNOWN } from '../batch/index.js'
+import { type MeasurementBatch, type Signal, SignalTable } from '../batch/index.js'
 import { describeError, type Listener, type Policy, Session, type Transport } from '../session/index.js'
 import { cacheSignals } from './cache-signals.js'
 import { ClientConnection, type ClientDescription, type ConnectionEvent } from './client-connection.js'
@@ -13,11 +13,11 @@ import { sttpError } from './error-codes.js'
 import { HistoricalSubscription } from './historical-subscription.js'
 import { type History, isHistorical } from './history.js'
 import { guidBytes, type Measurement } from './measurement.js'
+import { PublishedRows } from './published-rows.js'
 import { PublisherMetadata } from './publisher-metadata.js'
 import type { PublisherEndpoint, PublisherOptions, PublisherPermissions } from './publisher-options.js'
 import type { ServedSubscription } from './served-subscription.js'
 import { EVERYTHING, SubscriptionRouting } from './subscription-routing.js'
-import { Ticks } from './ticks.js'
 
 const QUEUE_BYTES = 16 << 20
 /** Subscribers take frames of 1 MiB unless told. */
@@ -63,15 +63,14 @@ export class Publisher extends Session implements PublisherPermissions {
   /** What `*` stands for in the limits of a history, ns since 1970-01-01 UTC; the clock's time unless told. */
   historyTime: () => bigint = () => this.clock.now()
   readonly #options: PublisherOptions
+  readonly #rows: PublishedRows
   readonly #metadata: PublisherMetadata
   readonly #routing: SubscriptionRouting
   readonly #connections = new Set<ClientConnection>()
   readonly #drops = new Map<ClientConnection, number>()
-  readonly #foreign = new WeakMap<SignalTable, Uint32Array>()
   #listener: Listener | undefined
   /** What is said to those who subscribe when everything was published. */
   #ending: string | undefined
-  #rows: Block | undefined
   #notifications = 0
   #isTelling = false
 
@@ -85,6 +84,7 @@ export class Publisher extends Session implements PublisherPermissions {
     this.isNaNValueFilterForced = options.isNaNValueFilterForced ?? false
     this.useBaseTimeOffsets = options.useBaseTimeOffsets ?? true
     this.nodeId = options.nodeId ?? randomUUID()
+    this.#rows = new PublishedRows(this.signals, this.name)
     this.#metadata = new PublisherMetadata(this.nodeId, options.precedence)
     this.#routing = new SubscriptionRouting({
       clock: this.clock,
@@ -209,7 +209,7 @@ export class Publisher extends Session implements PublisherPermissions {
    */
   publish(batch: MeasurementBatch): boolean {
     this.stats.received += batch.length
-    this.#routing.publish(this.#own(batch))
+    this.#routing.publish(this.#rows.own(batch))
     if (this.policy !== 'block') return true
     for (const connection of this.#connections) if (connection.isFull) return false
     return true
@@ -225,23 +225,7 @@ export class Publisher extends Session implements PublisherPermissions {
   publishMeasurements(measurements: Iterable<Measurement>): boolean {
     const rows = Array.isArray(measurements) ? (measurements as Measurement[]) : [...measurements]
     if (rows.length === 0) return true
-    if (this.#rows === undefined || this.#rows.capacity < rows.length)
-      this.#rows = new Block(rows.length, COLUMN.rawTime)
-    const block = this.#rows
-    block.clear()
-    let isExact = true
-    for (const [row, { signalId, value, timestamp, flags }] of rows.entries()) {
-      const time = Ticks.toNs(timestamp)
-      if (time === TIME_UNKNOWN || (timestamp & ~Ticks.VALUE_MASK) !== 0n) isExact = false
-      block.time[row] = time
-      block.rawTime[row] = timestamp
-      block.value[row] = value
-      block.signal[row] = this.#rowOf(signalId)
-      block.flags[row] = flags
-    }
-    block.count = rows.length
-    if (!isExact) block.present = COLUMN.rawTime
-    return this.publish(new MeasurementBatch(block, this.signals, 'f32'))
+    return this.publish(this.#rows.batchOf(rows))
   }
 
   /**
@@ -313,7 +297,7 @@ export class Publisher extends Session implements PublisherPermissions {
     if (length > bufferBlockBytes) {
       throw sttpError('ERR_STTP_BUFFER_BLOCK_LENGTH', `a block of ${length} bytes is longer than ${bufferBlockBytes}`)
     }
-    return this.#rowOf(signalId)
+    return this.#rows.rowOf(signalId)
   }
 
   /** The subscribers that have said their operational modes. */
@@ -352,34 +336,6 @@ export class Publisher extends Session implements PublisherPermissions {
   }
 
   #onEmpty: () => void = () => {}
-  readonly #rowsOfText = new Map<string, number>()
-
-  /** The row of a signal's id, added where it is new. */
-  #rowOf(signalId: string): number {
-    const known = this.#rowsOfText.get(signalId)
-    if (known !== undefined) return known
-    const nativeId = guidBytes(signalId)
-    if (nativeId === undefined) throw sttpError('ERR_STTP_SIGNAL_ID', `"${signalId}" is no GUID`)
-    const row = this.signals.add({ nativeId, source: this.name })
-    this.#rowsOfText.set(signalId, row)
-    return row
-  }
-
-  /** The batch with rows of this publisher's signal table. */
-  #own(batch: MeasurementBatch): MeasurementBatch {
-    if (batch.signals === this.signals) return batch
-    let rows = this.#foreign.get(batch.signals)
-    if (rows === undefined || rows.length < batch.signals.length) {
-      rows = Uint32Array.from(batch.signals, ({ nativeId, name, kind }) => {
-        if (nativeId.length !== 16) throw sttpError('ERR_STTP_SIGNAL_ID', `"${name}" has no GUID as its id`)
-        return this.signals.add({ nativeId, source: this.name, name, kind })
-      })
-      this.#foreign.set(batch.signals, rows)
-    }
-    const { block } = batch.copy()
-    for (let row = 0; row < batch.length; row++) block.signal[row] = rows[block.signal[row] as number] ?? 0xffff_ffff
-    return new MeasurementBatch(block, this.signals, 'f32')
-  }
 
   #accept(transport: Transport): void {
     const { queueBytes = QUEUE_BYTES } = this.#options
@@ -442,7 +398,7 @@ export class Publisher extends Session implements PublisherPermissions {
       signals: cacheSignals(ids, { signals, name, permit }),
       cacheIndex: connection.cohort?.cacheIndex === 0 ? 1 : 0,
       now: this.historyTime(),
-      own: (batch) => this.#own(batch),
+      own: (batch) => this.#rows.own(batch),
       ended: (measurements, error) =>
         this.status.emit('history-ended', { peer, measurements, ...(error ? describeError(error) : {}) }),
     })
