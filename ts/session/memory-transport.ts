@@ -40,6 +40,8 @@ export class MemoryNetwork implements Network {
   readonly #sockets = new Map<number, MemoryDatagrams>()
   #nextPort = 49_152
   #datagrams = 0
+  /** Hears every datagram that is sent, and the port that it goes to. */
+  onDatagram: (datagram: Uint8Array, port: number) => void = () => {}
   /** Whether connections come about; where not, dialling is refused. */
   isReachable = true
 
@@ -79,6 +81,7 @@ export class MemoryNetwork implements Network {
     if (this.#sockets.has(port)) throw sessionError('ERR_SESSION_ADDRESS_IN_USE', `port ${port} is taken`)
     const socket = new MemoryDatagrams(port, endpoint, {
       send: (datagram, to) => {
+        this.onDatagram(datagram, to)
         if (!this.#options.loses?.(this.#datagrams++)) this.#sockets.get(to)?.receive(datagram, port)
       },
       leave: () => this.#sockets.delete(port),

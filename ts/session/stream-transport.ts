@@ -10,6 +10,7 @@ export const HIGH_WATER_MARK = 1 << 20
 export class StreamTransport implements Transport {
   readonly peer: string
   readonly localPort: number
+  readonly isSecure: boolean
   readonly #socket: Socket
   readonly #reader: ReusedReader | undefined
   #handler: TransportHandler | undefined
@@ -20,17 +21,14 @@ export class StreamTransport implements Transport {
   constructor(socket: Socket, reader?: ReusedReader) {
     this.peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`
     this.localPort = socket.localPort ?? 0
+    this.isSecure = 'encrypted' in socket && socket.encrypted === true
     this.#socket = socket
     this.#reader = reader
     socket.pause()
     socket.on('error', (error) => {
-      this.#error = sessionError(
-        'ERR_SESSION_CONNECTION_LOST',
-        `the connection to ${this.peer} broke: ${error.message}`,
-        {
-          cause: error,
-        },
-      )
+      // Under TLS 1.3 a server refuses a certificate only when the client takes the connection for made.
+      const code = isTlsError(error) ? 'ERR_SESSION_TLS' : 'ERR_SESSION_CONNECTION_LOST'
+      this.#error = sessionError(code, `the connection to ${this.peer} broke: ${error.message}`, { cause: error })
     })
     socket.on('close', () => {
       this.#isClosed = true

@@ -1,4 +1,11 @@
-import { type ConnectionOptions, connect, createServer, type TlsOptions as ServerOptions } from 'node:tls'
+import {
+  type ConnectionOptions,
+  connect,
+  createServer,
+  type TlsOptions as ServerOptions,
+  type TLSSocket,
+} from 'node:tls'
+import { sessionError } from './error-codes.js'
 import { StreamTransport } from './stream-transport.js'
 import { connected, listening } from './tcp-transport.js'
 import type { Endpoint, Listener, TlsOptions, Transport } from './transport.js'
@@ -12,11 +19,18 @@ export function dialTls(endpoint: Endpoint & { readonly tls: TlsOptions }, signa
     port,
     ...materials(tls),
     allowHalfOpen: true,
-    rejectUnauthorized: tls.verify ?? true,
+    rejectUnauthorized: tls.fingerprint === undefined && (tls.verify ?? true),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
   }
   const socket = connect(options)
   socket.setNoDelay(true)
+  if (tls.fingerprint !== undefined) {
+    const pins = pinned(tls.fingerprint)
+    socket.prependOnceListener('secureConnect', () => {
+      const refusal = refusalOf(socket, pins)
+      if (refusal !== undefined) socket.emit('error', refusal)
+    })
+  }
   return connected(socket, 'secureConnect', endpoint, signal)
 }
 
@@ -26,13 +40,36 @@ export function listenTls(
   accept: (transport: Transport) => void,
 ): Promise<Listener> {
   const { tls } = endpoint
+  const pins = tls.fingerprint === undefined ? undefined : pinned(tls.fingerprint)
   const verify = tls.verify ?? false
-  const options: ServerOptions = { ...materials(tls), requestCert: verify, rejectUnauthorized: verify }
-  const server = createServer({ ...options, noDelay: true, allowHalfOpen: true }, (socket) =>
-    accept(new StreamTransport(socket)),
-  )
+  const options: ServerOptions = {
+    ...materials(tls),
+    requestCert: verify || pins !== undefined,
+    rejectUnauthorized: verify && pins === undefined,
+  }
+  const server = createServer({ ...options, noDelay: true, allowHalfOpen: true }, (socket) => {
+    if (pins !== undefined && refusalOf(socket, pins) !== undefined) socket.destroy()
+    else accept(new StreamTransport(socket))
+  })
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   return listening(server, endpoint)
+}
+
+/** Fingerprints as they are compared. */
+function pinned(fingerprint: string | readonly string[]): string[] {
+  return (typeof fingerprint === 'string' ? [fingerprint] : fingerprint).map((text) => {
+    const digits = text.replaceAll(':', '').toUpperCase()
+    if (/^[0-9A-F]{64}$/.test(digits)) return digits
+    throw sessionError('ERR_SESSION_OPTION_INVALID', `${text} is no SHA-256 fingerprint of 64 hexadecimal digits`)
+  })
+}
+
+/** Why a peer's certificate is none of those that are trusted. */
+function refusalOf(socket: TLSSocket, pins: readonly string[]): Error | undefined {
+  const fingerprint = socket.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '') ?? 'none'
+  if (pins.includes(fingerprint)) return undefined
+  const text = `the fingerprint of the certificate is ${fingerprint}`
+  return Object.assign(new Error(text), { code: 'ERR_TLS_CERT_FINGERPRINT' })
 }
 
 function materials({ cert, key, ca }: TlsOptions): Pick<ConnectionOptions, 'cert' | 'key' | 'ca'> {

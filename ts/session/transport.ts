@@ -15,6 +15,8 @@ export interface TransportHandler {
   onClose(error?: MeasurandError): void
   /** Datagrams were thrown away because nobody took them in time. */
   onDropped?(datagrams: number, bytes: number): void
+  /** The system threw datagrams away before they were read, where it says so (Linux does); looked at each second. */
+  onOverrun?(datagrams: number): void
 }
 
 /** A connection that carries bytes, or datagrams, and knows nothing of what they mean. */
@@ -23,6 +25,8 @@ export interface Transport {
   readonly peer: string
   /** The port on this side; 0 where there is none. */
   readonly localPort: number
+  /** Whether nobody else can read what is carried. */
+  readonly isSecure?: boolean
   /** Bytes read and written so far. */
   readonly bytesIn: number
   readonly bytesOut: number
@@ -66,6 +70,11 @@ export interface TlsOptions {
   readonly serverName?: string
   /** Whether a client's certificate is demanded (server), or the server's verified (client; by default it is). */
   readonly verify?: boolean
+  /**
+   * SHA-256 of the only certificates that the peer may have, in hexadecimal with or without colons: trusted whoever has
+   * signed them, in place of an authority.
+   */
+  readonly fingerprint?: string | readonly string[]
 }
 
 /** A datagram socket. */
@@ -74,6 +83,12 @@ export interface DatagramEndpoint {
   readonly host?: string
   /** The port to receive on; a free one unless told. */
   readonly port?: number
+  /** A multicast group whose datagrams are received too. */
+  readonly group?: string
+  /** The address of the interface by which a group is joined, or sent to; the system's choice unless told. */
+  readonly groupInterface?: string
+  /** Routers that datagrams to a group may pass, and one; 1, the own network, unless told. */
+  readonly groupTtl?: number
   /** Where datagrams are sent. Unless it is a broadcast address, only those of this peer are taken. */
   readonly remote?: { readonly host: string; readonly port: number; readonly broadcast?: boolean }
   /** The address whose datagrams are taken, whatever their port; all unless told. */

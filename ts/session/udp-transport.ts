@@ -5,21 +5,29 @@ import { sessionError } from './error-codes.js'
 import type { MeasurandError } from './errors.js'
 import { connectError } from './stream-transport.js'
 import type { DatagramEndpoint, Transport, TransportHandler } from './transport.js'
+import { Overruns } from './udp-overruns.js'
 
 const QUEUE_BYTES = 4 << 20
 const HIGH_WATER_MARK = 1 << 20
 
 /** Opens a UDP socket. */
 export async function openUdp(endpoint: DatagramEndpoint): Promise<Transport> {
-  const { host, port = 0, remote } = endpoint
-  const isSix = isIPv6(host ?? remote?.host ?? '')
-  const socket = createSocket({ type: isSix ? 'udp6' : 'udp4', recvBufferSize: QUEUE_BYTES })
+  const { host, port = 0, group, remote } = endpoint
+  const isSix = isIPv6(host ?? group ?? remote?.host ?? '')
+  // Several programs of a machine may receive a group.
+  const reuseAddr = group !== undefined
+  const socket = createSocket({ type: isSix ? 'udp6' : 'udp4', recvBufferSize: QUEUE_BYTES, reuseAddr })
   const where = remote === undefined ? `${host ?? ''}:${port}` : `${remote.host}:${remote.port}`
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject)
       socket.bind({ port, ...(host === undefined ? {} : { address: host }) }, () => {
-        if (remote?.broadcast) socket.setBroadcast(true)
+        try {
+          prepare(socket, endpoint)
+        } catch (error) {
+          reject(error)
+          return
+        }
         if (remote === undefined || remote.broadcast) resolve()
         else socket.connect(remote.port, remote.host, (error?: Error) => (error ? reject(error) : resolve()))
       })
@@ -31,6 +39,14 @@ export async function openUdp(endpoint: DatagramEndpoint): Promise<Transport> {
   }
   socket.removeAllListeners('error')
   return new UdpTransport(socket, endpoint, where)
+}
+
+/** What can be said to a socket only when it is bound. */
+function prepare(socket: Socket, { group, groupInterface, groupTtl, remote }: DatagramEndpoint): void {
+  if (remote?.broadcast) socket.setBroadcast(true)
+  if (group !== undefined) socket.addMembership(group, groupInterface)
+  if (groupTtl !== undefined) socket.setMulticastTTL(groupTtl)
+  if (remote !== undefined && groupInterface !== undefined) socket.setMulticastInterface(groupInterface)
 }
 
 /** A UDP socket as a transport. What nobody listens to is lost, as datagrams are. */
@@ -49,6 +65,7 @@ export class UdpTransport implements Transport {
   #isClosed = false
   #isEnding = false
   #mustDrain = false
+  #overruns: Overruns | undefined
 
   constructor(socket: Socket, { remote, from, queueBytes = QUEUE_BYTES }: DatagramEndpoint, peer: string) {
     this.peer = peer
@@ -82,26 +99,32 @@ export class UdpTransport implements Transport {
     this.#handler = handler
     if (this.#isClosed) queueMicrotask(() => handler.onClose(this.#error))
     else this.#gather.resume()
+    if (handler.onOverrun === undefined || this.#isClosed) return
+    this.#overruns = new Overruns(this.#socket.address(), (datagrams) => handler.onOverrun?.(datagrams))
   }
 
   write(bytes: Uint8Array | readonly Uint8Array[], done?: () => void): boolean {
     if (this.#isClosed || this.#isEnding) return false
     const datagrams = bytes instanceof Uint8Array ? [bytes] : bytes
+    let total = 0
     for (const { length } of datagrams) {
       if (length > MAX_DATAGRAM) throw sessionError('ERR_SESSION_DATAGRAM_LENGTH', `a datagram of ${length} bytes`)
+      total += length
     }
-    datagrams.forEach((datagram, index) => {
-      this.queuedBytes += datagram.length
-      this.bytesOut += datagram.length
-      const sent = (): void => {
-        this.queuedBytes -= datagram.length
-        if (index === datagrams.length - 1) done?.()
-        this.#settle()
-      }
-      const target = this.#target
+    this.queuedBytes += total
+    this.bytesOut += total
+    let left = datagrams.length
+    const sent = (): void => {
+      if (--left > 0) return
+      this.queuedBytes -= total
+      done?.()
+      this.#settle()
+    }
+    const target = this.#target
+    for (const datagram of datagrams) {
       if (target === undefined) this.#socket.send(datagram, sent)
       else this.#socket.send(datagram, target.port, target.host, sent)
-    })
+    }
     this.#mustDrain ||= this.queuedBytes > HIGH_WATER_MARK
     return !this.#mustDrain
   }
@@ -122,6 +145,7 @@ export class UdpTransport implements Transport {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#overruns?.close()
     this.#socket.close()
   }
 

@@ -12,9 +12,10 @@ import {
 import { type BufferBlockForm, BufferBlockSender } from './buffer-block-sender.js'
 import { ClientStats } from './client-stats.js'
 import { asSttpError, type SttpCommand, type SttpSubscription, SttpUplink, sttpWriteResponse } from './codec.js'
-import { COMMAND, hasModes, isTssc, MODE, RESPONSE, versionOf } from './codes.js'
+import { COMMAND, datagramModes, hasModes, isTssc, MODE, RESPONSE, versionOf } from './codes.js'
 import type { Cohort } from './cohort.js'
 import { CohortMember, type MemberHost } from './cohort-member.js'
+import type { DataChannel } from './data-channel.js'
 import { guidText } from './measurement.js'
 import type { ServedSubscription } from './served-subscription.js'
 import type { PayloadEncoding } from './subscription.js'
@@ -33,6 +34,8 @@ export interface ConnectionHost {
     subscription: SttpSubscription,
     before: ServedSubscription | undefined,
   ): ServedSubscription
+  /** Opens the data channel of a subscription that asks for one; rejects where there can be none. */
+  openChannel(connection: ClientConnection, subscription: SttpSubscription): Promise<DataChannel>
   told(connection: ClientConnection, event: ConnectionEvent): void
   dropped(connection: ClientConnection, rows: number): void
   /** A buffer block of so many bytes may not have arrived. */
@@ -95,6 +98,11 @@ export class ClientConnection implements MemberHost {
   #modes: number | undefined
   #subscription: SttpSubscription | undefined
   #served: ServedSubscription | undefined
+  #channel: DataChannel | undefined
+  /** What the data channel was asked for. */
+  #channelOf = ''
+  /** Subscriptions so far: one that waits for its data channel may be overtaken. */
+  #subscriptions = 0
   #isClosed = false
 
   constructor(transport: Transport, host: ConnectionHost) {
@@ -115,6 +123,11 @@ export class ClientConnection implements MemberHost {
   /** Where it is, `host:port`. */
   get peer(): string {
     return this.#transport.peer
+  }
+
+  /** Whether nobody else can read what is sent on the command channel. */
+  get isSecure(): boolean {
+    return this.#transport.isSecure ?? false
   }
 
   /** Its operational modes; 0 before it has said them. */
@@ -142,12 +155,22 @@ export class ClientConnection implements MemberHost {
   }
 
   get dataOutbox(): Outbox {
-    return this.commandOutbox
+    return this.#channel?.outbox ?? this.commandOutbox
+  }
+
+  get frameBytes(): number | undefined {
+    return this.#channel?.frameBytes
+  }
+
+  /** The modes by which its measurements are written. */
+  get dataModes(): number {
+    return this.#channel === undefined ? this.modes : datagramModes(this.modes)
   }
 
   /** Bytes that wait for it. */
   get queuedBytes(): number {
-    return this.commandOutbox.queuedBytes + this.#bufferBlocks.heldBytes + (this.#served?.heldBytes ?? 0)
+    const waiting = this.commandOutbox.queuedBytes + (this.#channel?.outbox.queuedBytes ?? 0)
+    return waiting + this.#bufferBlocks.heldBytes + (this.#served?.heldBytes ?? 0)
   }
 
   /** Whether more waits for it than should. */
@@ -156,8 +179,8 @@ export class ClientConnection implements MemberHost {
   }
 
   /** Resolves when there is room again, or it is gone. */
-  ready(): Promise<void> {
-    return this.commandOutbox.ready()
+  async ready(): Promise<void> {
+    await Promise.all([this.commandOutbox.ready(), this.#channel?.outbox.ready()])
   }
 
   /** What it is and does. */
@@ -240,7 +263,7 @@ export class ClientConnection implements MemberHost {
   async end(): Promise<void> {
     if (this.#served instanceof CohortMember) await this.#confirmed(this.#served)
     this.#leave()
-    await this.commandOutbox.flushed()
+    await Promise.all([this.commandOutbox.flushed(), this.#channel?.outbox.flushed()])
     this.#transport.end()
   }
 
@@ -307,7 +330,7 @@ export class ClientConnection implements MemberHost {
         this.#changeInterval(command.interval ?? -1)
         break
       case 'rotateCipherKeys':
-        this.#answer('failed', COMMAND.rotateCipherKeys, 'There is no encrypted data channel.')
+        this.#rotateKeys()
         break
       case 'confirmNotification':
         this.#notificationConfirmed(command.hash ?? 0)
@@ -353,6 +376,41 @@ export class ClientConnection implements MemberHost {
       this.#answer('failed', COMMAND.subscribe, 'Synchronized subscriptions are not supported.')
       return
     }
+    const { dataChannel: port, dataChannelGroup: group = '' } = subscription
+    const turn = ++this.#subscriptions
+    const wanted = port === undefined ? '' : `${port} ${group}`
+    if (wanted === this.#channelOf) {
+      this.#serve(subscription)
+      return
+    }
+    if (wanted === '') {
+      this.#use(undefined, '')
+      this.#serve(subscription)
+      return
+    }
+    this.#host.openChannel(this, subscription).then(
+      (channel) => {
+        if (this.#isClosed || turn !== this.#subscriptions) {
+          channel.close()
+          return
+        }
+        this.#use(channel, wanted)
+        this.#serve(subscription)
+      },
+      (error) => this.#answer('failed', COMMAND.subscribe, asSttpError(error).message),
+    )
+  }
+
+  /** Sends measurements by another channel from now on. */
+  #use(channel: DataChannel | undefined, wanted: string): void {
+    this.#leave()
+    const rows = this.#channel?.close() ?? 0
+    if (rows > 0) this.#host.dropped(this, rows)
+    this.#channel = channel
+    this.#channelOf = wanted
+  }
+
+  #serve(subscription: SttpSubscription): void {
     let served: ServedSubscription
     try {
       served = this.#host.serve(this, subscription, this.#served)
@@ -364,10 +422,10 @@ export class ClientConnection implements MemberHost {
     this.#served = served
     this.#subscription = subscription
     const { signals } = served
-    const form = isTssc(this.modes) ? 'TSSC' : 'compact'
-    served.start(() =>
-      this.#answer('succeeded', COMMAND.subscribe, `Client subscribed as ${form} with ${signals} signals.`),
-    )
+    const form = isTssc(this.dataModes) ? 'TSSC' : 'compact'
+    const way = this.#channel === undefined ? '' : ` by UDP${this.#channel.isEncrypted ? ', encrypted' : ''}`
+    const text = `Client subscribed as ${form} with ${signals} signals${way}.`
+    served.start(() => this.#answer('succeeded', COMMAND.subscribe, text))
     this.#host.told(this, { kind: 'subscribed', signals })
   }
 
@@ -426,6 +484,13 @@ export class ClientConnection implements MemberHost {
     }
   }
 
+  #rotateKeys(): void {
+    if (this.#channel === undefined || !this.#channel.isEncrypted) {
+      this.#answer('failed', COMMAND.rotateCipherKeys, 'There is no encrypted data channel.')
+    } else if (this.#channel.rotateKeys()) this.#answer('succeeded', COMMAND.rotateCipherKeys, '')
+    else this.#answer('failed', COMMAND.rotateCipherKeys, 'The keys were changed less than a second ago.')
+  }
+
   /** Is served by nothing any more. */
   #leave(): void {
     this.#served?.stop()
@@ -453,7 +518,7 @@ export class ClientConnection implements MemberHost {
     for (const resolve of this.#notifications.values()) resolve(false)
     this.#notifications.clear()
     this.#leave()
-    const rows = this.commandOutbox.close()
+    const rows = this.commandOutbox.close() + (this.#channel?.close() ?? 0)
     if (rows > 0) {
       // They were counted when they went into the queue.
       this.stats.dropped += rows

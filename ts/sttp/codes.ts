@@ -31,6 +31,11 @@ export function hasModes(modes: number, bits: number): boolean {
   return (modes & bits) >>> 0 === bits >>> 0
 }
 
+/** The modes of a client whose data go by datagrams: TSSC cannot bear that one is lost. */
+export function datagramModes(modes: number): number {
+  return (modes & ~(MODE.tssc | MODE.compressPayload)) >>> 0
+}
+
 /** Whether data packets are TSSC: both bits are needed. */
 export function isTssc(modes: number): boolean {
   return hasModes(modes, MODE.tssc | MODE.compressPayload)

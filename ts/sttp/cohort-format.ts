@@ -16,6 +16,8 @@ export interface CohortFormat {
   /** Whether the real time is the machine's, not the latest that was published. */
   readonly localClock: boolean
   readonly throttle: ThrottleSettings | null
+  /** Bytes of a compact frame at most, where they go by datagrams. */
+  readonly frameBytes: number | null
 }
 
 /** How the latest measurements are sent in place of all of them. */
@@ -39,6 +41,7 @@ export function cohortFormat(
   modes: number,
   subscription: SttpSubscription,
   permissions: PublisherPermissions,
+  frameBytes: number | undefined,
 ): CohortFormat {
   const isCompact = !isTssc(modes)
   const includeTime = !isCompact || (subscription.includeTime ?? true)
@@ -55,6 +58,7 @@ export function cohortFormat(
     baseTimes,
     localClock: usesClock && (subscription.useLocalClockAsRealTime ?? false),
     throttle,
+    frameBytes: frameBytes ?? null,
   }
 }
 

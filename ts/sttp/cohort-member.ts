@@ -12,6 +12,8 @@ export interface MemberHost {
   readonly commandOutbox: Outbox
   /** Where measurements go; the same unless there is a data channel. */
   readonly dataOutbox: Outbox
+  /** Bytes of a frame of measurements at most, where there is a data channel. */
+  readonly frameBytes: number | undefined
   /** Whether more waits for the client than should. */
   readonly isFull: boolean
   /** Measurements were sent, left out because they are NaN, or given up. */

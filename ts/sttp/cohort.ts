@@ -42,8 +42,9 @@ export class Cohort {
 
   constructor(options: CohortOptions) {
     this.options = options
-    const { modes, includeTime, milliseconds, filterNaN, baseTimes } = options.format
+    const { modes, includeTime, milliseconds, filterNaN, baseTimes, frameBytes } = options.format
     this.#encoder = new SttpEncoder(modes, includeTime, milliseconds, filterNaN, baseTimes === 1)
+    if (frameBytes !== null) this.#encoder.limitFrames(frameBytes)
     this.#encoder.setSignals(options.signals.rows, options.cacheIndex)
   }
 

@@ -251,7 +251,7 @@ function capitalized(name: string): string {
 }
 
 function modesOf(text: string | true | undefined): number {
-  if (text === undefined) return operationalModes()
+  if (text === undefined) return operationalModes('tssc')
   const word = /^(?:0x)?([0-9a-f]{1,8})$/i.exec(String(text))?.[1]
   if (word === undefined) throw sttpError('ERR_STTP_DECODE_OPTION', `modes are 8 hexadecimal digits, not ${text}`)
   return Number.parseInt(word, 16)

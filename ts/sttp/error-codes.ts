@@ -70,6 +70,7 @@ export const sttpError = defineErrors('sttp', {
   ERR_STTP_PACKET_COUNT: ['malformed', 'A packet has fewer measurements than it says.'],
   ERR_STTP_PACKET_ENCRYPTED: ['protocol', 'A packet is encrypted and there is no key for it.'],
   ERR_STTP_PACKET_FLAGS: ['malformed', "A packet's flags name no format of measurements."],
+  ERR_STTP_PUBLISHER_ABSENT: ['transport', 'No publisher has connected in the time that `wait` allows. Start it.'],
   ERR_STTP_PUBLISHER_SILENT: ['transport', 'Not even a keep-alive came for longer than `silence` allows.'],
   ERR_STTP_RESPONSE_FIELD: ['usage', 'A response lacks what it has to carry; the text names it.'],
   ERR_STTP_RETRIES: ['transport', 'The connection broke and did not come back in `maxRetries` retries.'],

@@ -15,3 +15,9 @@ export function parseAddress(text: string): PublisherAddress {
   }
   return { host: six ?? (name as string), port }
 }
+
+/** The address of a peer as a transport names it, `host:port`; one of IPv4 in its own form. */
+export function hostOf(peer: string): string {
+  const host = peer.slice(0, peer.lastIndexOf(':'))
+  return host.replace(/^::ffff:(?=\d+\.)/i, '')
+}

@@ -1,6 +1,7 @@
 import type { Signal } from '../batch/index.js'
 import type { Policy, SessionOptions, TlsOptions } from '../session/index.js'
 import type { ClientConnection } from './client-connection.js'
+import type { DataChannelOptions } from './data-channel.js'
 import type { Precedence } from './data-set.js'
 
 /** What subscribers are allowed; each can be changed while the publisher runs, and holds for later requests. */
@@ -31,6 +32,8 @@ export interface PublisherOptions extends SessionOptions, Partial<Readonly<Publi
    * `Publisher.publish` give `false`, and all wait for the slowest.
    */
   readonly policy?: Policy
+  /** How data are sent by UDP to subscribers who ask for it; `false`: they are refused. */
+  readonly dataChannel?: DataChannelOptions | false
   /** How operators bind in the subscribers' filters. */
   readonly precedence?: Precedence
   /** Whether a subscriber may have a signal; what it may not have is named as unauthorized in its cache. All unless told. */

@@ -1,8 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { type MeasurementBatch, type Signal, SignalTable } from '../batch/index.js'
-import { describeError, type Listener, type Policy, Session, type Transport } from '../session/index.js'
+import {
+  describeError,
+  type Listener,
+  type MeasurandError,
+  type Policy,
+  Session,
+  type Transport,
+} from '../session/index.js'
 import { cacheSignals } from './cache-signals.js'
+import { checkDataChannel, openChannel } from './channel-opening.js'
 import { ClientConnection, type ClientDescription, type ConnectionEvent } from './client-connection.js'
 import type { SttpSubscription } from './codec.js'
 import { sttpWriteResponse } from './codec.js'
@@ -76,6 +84,7 @@ export class Publisher extends Session implements PublisherPermissions {
 
   constructor(options: PublisherOptions = {}) {
     super('sttp-publisher', options)
+    checkDataChannel(options.dataChannel)
     this.#options = options
     this.policy = options.policy ?? 'drop-oldest'
     this.maximumAllowedConnections = options.maximumAllowedConnections ?? -1
@@ -356,6 +365,15 @@ export class Publisher extends Session implements PublisherPermissions {
         throw sttpError('ERR_STTP_METADATA_REFUSED', 'This publisher gives no metadata.')
       },
       serve: (connection, subscription, before) => this.#serve(connection, subscription, before),
+      openChannel: (connection, subscription) =>
+        openChannel(connection, subscription, {
+          network: this.network,
+          clock: this.clock,
+          options: this.#options.dataChannel,
+          maxBytes: queueBytes,
+          stats: this.stats,
+          onClose: (error) => this.#channelBroke(connection, error),
+        }),
       told: (connection, event) => this.#told(connection, event),
       dropped: (connection, rows) => this.#dropped(connection, rows),
       lostBlock: (_, bytes) => this.lose({ cause: 'disconnect', bytes }),
@@ -374,7 +392,7 @@ export class Publisher extends Session implements PublisherPermissions {
     if (isHistorical(subscription)) return this.#serveHistory(connection, subscription, permit)
     return this.#routing.subscribe({
       host: connection,
-      modes: connection.modes,
+      modes: connection.dataModes,
       subscription,
       before: before instanceof CohortMember ? before : undefined,
       permit,
@@ -394,7 +412,7 @@ export class Publisher extends Session implements PublisherPermissions {
     const { peer } = connection
     return new HistoricalSubscription({
       ...{ host: connection, subscription, history, clock },
-      format: cohortFormat(connection.modes, subscription, this),
+      format: cohortFormat(connection.dataModes, subscription, this, connection.frameBytes),
       signals: cacheSignals(ids, { signals, name, permit }),
       cacheIndex: connection.cohort?.cacheIndex === 0 ? 1 : 0,
       now: this.historyTime(),
@@ -402,6 +420,13 @@ export class Publisher extends Session implements PublisherPermissions {
       ended: (measurements, error) =>
         this.status.emit('history-ended', { peer, measurements, ...(error ? describeError(error) : {}) }),
     })
+  }
+
+  /** A subscriber whose datagrams cannot be sent is better off with a new connection. */
+  #channelBroke(connection: ClientConnection, error: MeasurandError | undefined): void {
+    if (error === undefined) return
+    this.status.emit('data-channel-failed', { peer: connection.peer, ...describeError(error) })
+    connection.close()
   }
 
   #told(connection: ClientConnection, event: ConnectionEvent): void {

@@ -20,6 +20,10 @@ const EVERYTHING = 'FILTER ActiveMeasurements WHERE True'
 export const sourceOptions = {
   filter: { value: 'EXPR', line: 'which signals, as FILTER ActiveMeasurements WHERE ...; all unless told' },
   encoding: { value: 'tssc|compact', line: 'how measurements are packed; tssc unless told' },
+  udp: { value: 'PORT', line: 'data come by UDP to this port, 0 for a free one; by the connection unless told' },
+  'udp-interface': { value: 'ADDRESS', line: 'where datagrams are received; on all addresses unless told' },
+  'udp-group': { value: 'ADDRESS', line: 'the multicast group to which data are sent' },
+  protocol: { value: '1|2|3', line: 'the version of the protocol; 2 unless told' },
   metadata: { value: '0|1', line: 'whether names and types of signals are asked for; 1 unless told' },
   throttled: { line: 'only the latest value of each signal, every publish interval' },
   'publish-interval': { value: 'SECONDS', line: 'how often the latest values come; 1 unless told' },
@@ -41,6 +45,7 @@ export const sourceOptions = {
   'max-retries': { value: 'N', line: 'retries of a connection that broke; no limit unless told' },
   tls: { line: 'a secured connection' },
   ca: { value: 'FILE', line: 'authorities to trust, PEM' },
+  fingerprint: { value: 'SHA256', line: "trusts the publisher's certificate by its fingerprint, whoever signed it" },
   cert: { value: 'FILE', line: 'the own certificate, PEM' },
   key: { value: 'FILE', line: 'the own key, PEM' },
 } as const

@@ -4,13 +4,17 @@ import {
   type Clock,
   type Decoder,
   type MeasurandError,
+  type Network,
   type Timer,
   type Transport,
   Watchdog,
 } from '../session/index.js'
 import { type SttpCommand, type SttpControl, SttpDownlink, type SttpFault, sttpWriteCommand } from './codec.js'
+import { COMMAND } from './codes.js'
+import { DatagramIntake, type DatagramPlace } from './datagram-intake.js'
 import { sttpError } from './error-codes.js'
 import { PauseGate } from './pause-gate.js'
+import { hostOf } from './publisher-address.js'
 
 /** What a connection tells its subscriber. */
 export interface ConnectionHandler {
@@ -18,6 +22,8 @@ export interface ConnectionHandler {
   onControl(control: SttpControl): void
   /** A message could not be read. */
   onFault(fault: SttpFault): void
+  /** Datagrams are lost: in the own queue, whose bytes are known, or in the system's. */
+  onDropped(datagrams: number, bytes?: number): void
   /** It is over, once. */
   onEnd(error: MeasurandError | undefined): void
 }
@@ -55,6 +61,11 @@ export class SubscriberConnection {
   readonly #intake: BlockIntake
   readonly #watchdog: Watchdog | undefined
   #waiting: Waiting[] = []
+  #datagrams: DatagramIntake | undefined
+  /** Whether the subscription of the data channel was answered, and its cache has come. */
+  #isAnswered = false
+  #hasCache = false
+  #messages = 0
   #isOver = false
 
   constructor(options: ConnectionOptions) {
@@ -87,19 +98,56 @@ export class SubscriberConnection {
 
   /** Begins reading. */
   start(): void {
-    const { transport, stats } = this.#options
-    let messages = 0
-    transport.start({
+    this.#options.transport.start({
       onChunk: (bytes) => {
-        this.#watchdog?.touch()
         this.#intake.feed(bytes)
-        if (this.#isOver) return
-        const now = this.downlink.messages
-        stats.messagesIn += now - messages
-        messages = now
+        this.#heard()
       },
       onClose: (error) => this.end(error),
     })
+  }
+
+  /** Whether nobody else can read what comes by the connection. */
+  get isSecure(): boolean {
+    return this.#options.transport.isSecure ?? false
+  }
+
+  /**
+   * Opens a data channel, if it is not open at this place already, or closes it where there is no place; gives its port.
+   * It is read when the subscription was answered and its cache has come: by then, keys have too.
+   */
+  async openDatagrams(network: Network, place: Omit<DatagramPlace, 'from'> | undefined): Promise<number | undefined> {
+    const known = this.#datagrams
+    if (known !== undefined && place !== undefined) {
+      const { port, host, group } = known.place
+      if (port === place.port && host === place.host && group === place.group) return known.port
+    }
+    this.#datagrams = undefined
+    known?.close()
+    if (place === undefined) return undefined
+    const opened: DatagramIntake = await DatagramIntake.open(
+      network,
+      { ...place, from: hostOf(this.peer) },
+      this.#options,
+      this.downlink,
+      {
+        onControl: () => this.#takeControls(),
+        onMalformed: () => this.#takeFault(),
+        onChunk: () => this.#heard(),
+        onDropped: (datagrams, bytes) => this.#options.handler.onDropped(datagrams, bytes),
+        onClose: (error) => {
+          if (this.#datagrams === opened) this.end(error)
+        },
+      },
+    )
+    if (this.#isOver) {
+      opened.close()
+      throw sttpError('ERR_STTP_CONNECTION_CLOSED', `the connection to ${this.peer} is closed`)
+    }
+    this.#datagrams = opened
+    this.#isAnswered = false
+    this.#hasCache = false
+    return opened.port
   }
 
   /** Sends a command in one write: sttpapi's publisher takes a header that is cut for the end. */
@@ -143,11 +191,24 @@ export class SubscriberConnection {
     }
     this.#options.transport.close()
     this.#intake.finish()
+    this.#datagrams?.close()
+  }
+
+  /** Something came. */
+  #heard(): void {
+    this.#watchdog?.touch()
+    if (this.#isOver) return
+    const now = this.downlink.messages
+    this.#options.stats.messagesIn += now - this.#messages
+    this.#messages = now
   }
 
   #takeControls(): void {
     for (let control = this.downlink.takeControl(); control !== null; control = this.downlink.takeControl()) {
       this.#options.handler.onControl(control)
+      this.#isAnswered ||= control.type === 'succeeded' && control.command === COMMAND.subscribe
+      this.#hasCache ||= control.type === 'signalIndexCache'
+      if (this.#isAnswered && this.#hasCache) this.#datagrams?.start()
       const answered = control
       const index = this.#waiting.findIndex(({ isAnswer }) => isAnswer(answered))
       if (index < 0) continue

@@ -1,6 +1,7 @@
 import type { SourceOptions, TlsOptions } from '../session/index.js'
 import type { MessageOptions } from './subscriber-events.js'
 import type { RecoveryOptions } from './subscriber-recovery.js'
+import type { ProtocolVersion } from './subscription.js'
 
 /** What a subscriber can be given. */
 export interface SubscriberOptions extends SourceOptions, MessageOptions, RecoveryOptions {
@@ -14,6 +15,8 @@ export interface SubscriberOptions extends SourceOptions, MessageOptions, Recove
   readonly metadataFilters?: string
   /** Secures the connection. */
   readonly tls?: TlsOptions
+  /** The version of the protocol: 1 has one signal index cache, 2 and 3 have two; 2 unless told. */
+  readonly version?: ProtocolVersion
   /** ms without a byte after which the publisher is taken for dead (it sends one every 5 s); 30,000 unless told, 0: never. */
   readonly silence?: number
   /** ms that an answer of the publisher may take; 30,000 unless told. */

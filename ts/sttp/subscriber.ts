@@ -23,14 +23,18 @@ import { guidText, type Measurement } from './measurement.js'
 import { MeasurementLookup } from './measurement-lookup.js'
 import { MeasurementReader } from './measurement-reader.js'
 import { readMetadata } from './metadata-reading.js'
-import { type PublisherAddress, parseAddress } from './publisher-address.js'
+import { AcceptedPublisher, DialledPublisher, type PublisherAccess } from './publisher-access.js'
+import { parseAddress } from './publisher-address.js'
+import { PublisherQuirks } from './publisher-quirks.js'
 import { type SignalDetails, signalDetails } from './signal-details.js'
 import { SubscriberConnection } from './subscriber-connection.js'
 import type { SubscriberOptions } from './subscriber-options.js'
 import { SubscriberRecovery } from './subscriber-recovery.js'
 import {
+  channelMeta,
   checkedSubscription,
   constraintText,
+  datagramPlace,
   isHistorical,
   joinedStatements,
   operationalModes,
@@ -39,6 +43,7 @@ import {
   type WantedSubscription,
   wireSubscription,
 } from './subscription.js'
+import { WireLosses } from './wire-losses.js'
 
 const BATCH_ROWS = 16_384
 const QUEUE_BYTES = 16 << 20
@@ -65,9 +70,16 @@ export class Subscriber extends SubscriberRecovery {
   /** There is one connection and no other. */
   readonly #isLast: boolean
   readonly #ring: ReturnType<typeof ringFor>
-  readonly #quirks = new Set<string>()
-  readonly #losses = new Map<string, number>()
-  #address: PublisherAddress | undefined
+  readonly #quirks = new PublisherQuirks(this.status)
+  readonly #losses = new WireLosses({
+    status: this.status,
+    stats: this.stats,
+    now: () => this.clock.now(),
+    lose: (gap) => this.lose(gap),
+    loseMore: (id, gap) => this.loseMore(id, gap),
+    malformed: (code, offset, length) => this.malformed(code, offset, length),
+  })
+  #access: PublisherAccess | undefined
   #wanted: WantedSubscription | undefined
   #connection: SubscriberConnection | undefined
   #isEstablished = false
@@ -203,9 +215,28 @@ export class Subscriber extends SubscriberRecovery {
 
   /** Connects to `host:port` or `sttp://host:port`; resolves when it stands and what `subscribe` was given is subscribed. */
   async connect(address: string): Promise<true> {
-    this.#address = parseAddress(address)
+    const { host, port } = parseAddress(address)
+    const { tls, socketTimeout = 2 } = this.#options
+    const place = { host, port, connectTimeout: socketTimeout * 1000, ...(tls === undefined ? {} : { tls }) }
+    this.#access = new DialledPublisher(this.network, place)
     await this.start()
     return true
+  }
+
+  /**
+   * Listens for a publisher that connects by itself (a reverse connection), and for it again when it is gone; resolves to
+   * true and the port when the first one is there and what `subscribe` was given is subscribed. The status event
+   * `listening` has the port before. One publisher is served at a time.
+   */
+  async listen({ host = '', port }: { readonly host?: string; readonly port: number }): Promise<[true, number]> {
+    const { tls, wait = 0 } = this.#options
+    const place = { host, port, ...(tls === undefined ? {} : { tls }) }
+    const access = new AcceptedPublisher(this.network, place, this.clock, this.status, wait)
+    this.#access = access
+    const bound = await access.listen()
+    this.status.emit('listening', { port: bound })
+    await this.start()
+    return [true, bound]
   }
 
   /** Asks for the metadata again. */
@@ -238,19 +269,19 @@ export class Subscriber extends SubscriberRecovery {
     const filter = this.#wanted?.filterExpression
     return {
       peer: this.#peer,
-      quirks: [...this.#quirks],
+      quirks: this.#quirks.names,
       clock: { source: 'publisher', unitNs: 100 },
-      meta: filter === undefined ? {} : { filter, encoding: this.#encoding(this.#wanted?.settings) },
+      meta:
+        filter === undefined
+          ? {}
+          : { filter, encoding: this.#encoding(this.#wanted?.settings), ...channelMeta(this.#wanted?.settings) },
     }
   }
 
   protected async open(attempt: number): Promise<void> {
-    const { host, port } = this.#address as PublisherAddress
     this.#countRetry(attempt)
-    const { socketTimeout = 2 } = this.#options
-    const { tls, silence = 30_000, answerTimeout = 30_000, frameBytes, cacheBytes, metadataBytes } = this.#options
-    const place = { host, port, connectTimeout: socketTimeout * 1000 }
-    const transport = await this.network.dial(tls === undefined ? place : { ...place, tls }, this.signal)
+    const { silence = 30_000, answerTimeout = 30_000, frameBytes, cacheBytes, metadataBytes } = this.#options
+    const transport = await (this.#access as PublisherAccess).next(this.signal)
     const limits = Object.fromEntries(
       Object.entries({ frameBytes, cacheBytes, metadataBytes }).filter(([, bytes]) => bytes !== undefined),
     )
@@ -260,6 +291,7 @@ export class Subscriber extends SubscriberRecovery {
       handler: {
         onControl: (control) => this.#onControl(connection, control),
         onFault: (fault) => this.#onFault(fault),
+        onDropped: (datagrams, bytes) => this.#losses.dropped(datagrams, bytes),
         onEnd: (error) => this.#onEnd(connection, error),
       },
       modes: this.#modes(),
@@ -274,7 +306,7 @@ export class Subscriber extends SubscriberRecovery {
     })
     this.#connection = connection
     this.#peer = transport.peer
-    this.#losses.clear()
+    this.#losses.settle()
     this.#bufferBlocks = this.#intakeOfBlocks(connection)
     connection.start()
     this.#isEstablished = true
@@ -300,6 +332,11 @@ export class Subscriber extends SubscriberRecovery {
     this.connectionTerminated()
   }
 
+  protected override shut(error: Error | undefined): void {
+    super.shut(error)
+    this.#access?.close()
+  }
+
   /** Ends the session where a connection was tried again as often as it may be. */
   #countRetry(attempt: number): void {
     const { maxRetries = -1 } = this.#options
@@ -311,12 +348,13 @@ export class Subscriber extends SubscriberRecovery {
 
   /** How a subscription's measurements are to be packed. */
   #encoding(settings: SubscriptionSettings | undefined): PayloadEncoding {
+    if (settings?.udpPort !== undefined) return 'compact'
     return settings?.encoding ?? (this.#options.compressPayloadData === false ? 'compact' : 'tssc')
   }
 
   #modes(): number {
     const { compressMetadata, compressSignalIndexCache } = this.#options
-    const modes = operationalModes(this.#encoding(this.#wanted?.settings))
+    const modes = operationalModes(this.#encoding(this.#wanted?.settings), this.#options.version)
     const without =
       (compressMetadata === false ? MODE.compressMetadata : 0) |
       (compressSignalIndexCache === false ? MODE.compressCache : 0)
@@ -344,7 +382,12 @@ export class Subscriber extends SubscriberRecovery {
   /** Metadata that cannot be read are told and done without: measurements do not need them. */
   async #readMetadata(payload: Uint8Array, requested: number): Promise<void> {
     try {
-      const set = await readMetadata(payload, requested, this.clock, (text) => this.statusMessage(text))
+      const say = (text: string): void => this.statusMessage(text)
+      const set = await readMetadata(payload, requested, {
+        clock: this.clock,
+        say,
+        quirk: (name) => this.#quirks.add(name),
+      })
       if (set !== undefined) this.#takeMetadata(set)
     } catch (thrown) {
       const { code, message } = asSttpError(thrown)
@@ -368,10 +411,13 @@ export class Subscriber extends SubscriberRecovery {
     const wanted = this.#wanted
     if (wanted === undefined) return
     const { includeTime = true, useMillisecondResolution = false } = wanted.settings
-    const filter = this.#isSttpapi ? joinedStatements(wanted.filterExpression) : wanted.filterExpression
+    const { filterExpression } = wanted
+    const filter = this.#quirks.isSttpapi ? joinedStatements(filterExpression) : filterExpression
+    this.#quirks.filterJoined(filterExpression, filter)
+    const port = await connection.openDatagrams(this.network, datagramPlace(wanted.settings))
     connection.downlink.setTimeForm(includeTime, useMillisecondResolution)
     this.#isServed = false
-    connection.send({ type: 'subscribe', subscription: wireSubscription(wanted, filter) })
+    connection.send({ type: 'subscribe', subscription: wireSubscription(wanted, filter, port) })
     const answer = await connection.answer(
       ({ type, command }) => (type === 'succeeded' || type === 'failed') && command === COMMAND.subscribe,
       'the subscription',
@@ -380,11 +426,6 @@ export class Subscriber extends SubscriberRecovery {
       throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', `${this.#peer} refuses the subscription: ${answer.text ?? ''}`)
     }
     this.#isSubscribed = true
-  }
-
-  /** Texts with their length in front are the mark of its publisher. */
-  get #isSttpapi(): boolean {
-    return this.#quirks.has('text-length-prefix')
   }
 
   #onControl(connection: SubscriberConnection, control: SttpControl): void {
@@ -397,11 +438,19 @@ export class Subscriber extends SubscriberRecovery {
         this.#onCache(connection, control)
         break
       case 'loss':
-        this.#onLoss(connection, control)
+        this.#losses.take(control)
+        if (control.cause === 'undecodable') this.#awaitReset(connection)
         break
       case 'quirk':
         this.#quirks.add(control.quirk as string)
-        this.status.emit('quirk', { quirk: control.quirk })
+        break
+      case 'cipherKeys':
+        this.#quirks.keysCame(control, connection.isSecure)
+        break
+      case 'noOp':
+        if (this.#quirks.hasStopped(connection.downlink.lastSequence)) {
+          connection.end(sttpError('ERR_STTP_TSSC_LOST', `${this.#peer} cannot send more than 65,536 packets`))
+        }
         break
       case 'dataStartTime':
         this.status.emit('data-start', { ticks: String(control.ticks) })
@@ -417,7 +466,7 @@ export class Subscriber extends SubscriberRecovery {
       case 'notification':
         this.status.emit('notification', { text: control.text })
         this.notificationReceived(control.text as string)
-        if (!this.#isSttpapi) connection.send({ type: 'confirmNotification', hash: control.hash as number })
+        if (!this.#quirks.isSttpapi) connection.send({ type: 'confirmNotification', hash: control.hash as number })
         break
       case 'userResponse': {
         const { number = 0, command = 0, payload = Buffer.alloc(0) } = control
@@ -462,8 +511,8 @@ export class Subscriber extends SubscriberRecovery {
     }
     connection.downlink.assignRows(rows)
     this.#bufferBlocks?.setCache(control.cacheIndex ?? 0, control.indexes as Int32Array, rows)
-    this.#losses.clear()
-    connection.send({ type: 'confirmUpdateSignalIndexCache' })
+    this.#losses.settle()
+    if (this.#options.version !== 1) connection.send({ type: 'confirmUpdateSignalIndexCache' })
     const denied = control.unauthorized as Uint8Array
     const unauthorized = Array.from({ length: denied.length / 16 }, (_, at) => guidText(denied.subarray(at * 16)))
     const { cacheIndex } = control
@@ -472,33 +521,12 @@ export class Subscriber extends SubscriberRecovery {
     this.subscriptionUpdated?.({ signals: rows.length, unauthorized })
   }
 
-  #onLoss(connection: SubscriberConnection, control: SttpControl): void {
-    const { cause = '', firstSequence, lastSequence, measurements, bytes } = control
-    const gap = {
-      ...(firstSequence === undefined ? {} : { firstSeq: BigInt(firstSequence) }),
-      ...(lastSequence === undefined ? {} : { lastSeq: BigInt(lastSequence) }),
-      ...(measurements === undefined ? {} : { count: measurements }),
-      ...(bytes === undefined || bytes === 0 ? {} : { bytes }),
-    }
-    if (cause === 'missing') this.lose({ cause: 'wire', ...gap })
-    else {
-      const known = this.#losses.get(cause)
-      if (known === undefined) this.#losses.set(cause, this.lose({ cause: 'decoder', ...gap }))
-      else this.loseMore(known, gap)
-    }
-    if (cause === 'undecodable') this.#awaitReset(connection)
-  }
-
   #onFault(fault: SttpFault): void {
-    const { code, offset, length, measurements } = fault
     this.errorMessage(`${this.#peer} sent bytes that cannot be read: ${fault.message}`)
-    if (measurements === undefined) this.malformed(code, offset, length)
-    else {
-      this.status.emit('malformed', { code, offset, length })
-      this.lose({ cause: 'decoder', count: measurements, bytes: length })
-    }
+    this.#losses.failed(fault)
+    this.#quirks.packetFailed(fault.code)
     const connection = this.#connection
-    if (connection?.downlink.awaitsReset && code.startsWith('ERR_STTP_TSSC')) this.#awaitReset(connection)
+    if (connection?.downlink.awaitsReset && fault.code.startsWith('ERR_STTP_TSSC')) this.#awaitReset(connection)
   }
 
   /** There is no way to ask for packets again: the subscription is made anew, and where that does not help, the connection. */
@@ -597,12 +625,14 @@ export class Subscriber extends SubscriberRecovery {
 
   /** sttpapi's publisher does not regard limits; one that has dialled us is not to be dialled. */
   protected get servesHistory(): boolean {
-    return !this.#isSttpapi && this.#address !== undefined
+    return !this.#quirks.isSttpapi && this.#access instanceof DialledPublisher
   }
 
   protected async readHistory(start: bigint, stop: bigint): Promise<HistoryReader> {
-    const { host, port } = this.#address as PublisherAddress
+    const { host, port } = (this.#access as DialledPublisher).endpoint
     const { filterExpression, settings } = this.#wanted as WantedSubscription
+    // What is fetched back must not be lost again.
+    const { udpPort: _, udpInterface: _interface, udpGroup: _group, ...reliable } = settings
     const history = new Subscriber({
       ...this.#options,
       ...{ name: `${this.name} history`, wait: 0, reconnect: false, gapRecovery: false, maxDelay: 0, policy: 'block' },
@@ -610,7 +640,7 @@ export class Subscriber extends SubscriberRecovery {
       ...{ onStatus: () => {}, recordBufferBlocks: false },
     })
     const limits = { startTime: constraintText(start), stopTime: constraintText(stop), processingInterval: 0 }
-    void history.subscribe(filterExpression, { ...settings, ...limits, throttled: false })
+    void history.subscribe(filterExpression, { ...reliable, ...limits, throttled: false })
     await history.connect(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
     return history
   }

@@ -70,7 +70,7 @@ export class SubscriptionRouting {
     const { signals: table, name, permissions } = this.#options
     const ids = this.#options.signalIds(subscription.filterExpression ?? EVERYTHING)
     const signals = cacheSignals(ids, { signals: table, name, permit })
-    const format = cohortFormat(modes, subscription, permissions)
+    const format = cohortFormat(modes, subscription, permissions, host.frameBytes)
     const key = `${JSON.stringify(format)} ${digestOf(signals)}`
     const make = (cacheIndex: number): Cohort => this.#newCohort({ key, format, signals, cacheIndex })
     if (before !== undefined) {

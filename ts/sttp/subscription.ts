@@ -1,14 +1,29 @@
 import { readFileSync } from 'node:fs'
+import { isIP, isIPv4, isIPv6 } from 'node:net'
 import type { SttpSubscription } from './codec.js'
+import { MODE } from './codes.js'
+import type { DatagramPlace } from './datagram-intake.js'
 import { sttpError } from './error-codes.js'
+
+/** Versions of the protocol: 1 has one signal index cache, 2 and 3 have two that are confirmed. */
+export type ProtocolVersion = 1 | 2 | 3
 
 /** How measurements are packed on the wire. */
 export type PayloadEncoding = 'tssc' | 'compact'
 
 /** How a subscription is to be served, beside its filter; what is left out has the protocol's default. */
 export interface SubscriptionSettings {
-  /** `tssc`, compressed and the default, or `compact`. */
+  /** `tssc`, compressed and the default, or `compact`, which is the only one by UDP. */
   readonly encoding?: PayloadEncoding
+  /** The port on which data are received as datagrams; 0: one of the system's choice. By the connection unless told. */
+  readonly udpPort?: number
+  /** The address on which datagrams are received; all of the machine's unless told. */
+  readonly udpInterface?: string
+  /**
+   * The multicast group to which data are sent. Publishers other than this one send to the group only where they are
+   * configured so, and to the subscriber otherwise; both are received.
+   */
+  readonly udpGroup?: string
   /** Only the latest value of each signal every `publishInterval`. */
   readonly throttled?: boolean
   /** Seconds; 1 unless told. */
@@ -45,12 +60,30 @@ export interface WantedSubscription {
   readonly settings: SubscriptionSettings
 }
 
-/** Bits of the operational modes that a subscriber sends (protocol 2, UTF-8, caches and metadata as gzip). */
+/** Bits of the operational modes that a subscriber sends (UTF-8, caches and metadata as gzip), and version 2. */
 const MODES = { compact: 0xc000_0222, tssc: 0xe000_0262 } as const
 
-/** The operational modes of an encoding. */
-export function operationalModes(encoding: PayloadEncoding = 'tssc'): number {
-  return MODES[encoding]
+/** Where the datagrams of a subscription are received; nowhere if it has no data channel. */
+export function datagramPlace({
+  udpPort,
+  udpInterface,
+  udpGroup,
+}: SubscriptionSettings): Omit<DatagramPlace, 'from'> | undefined {
+  if (udpPort === undefined) return undefined
+  const host = udpInterface === undefined ? {} : { host: udpInterface }
+  return { port: udpPort, ...host, ...(udpGroup === undefined ? {} : { group: udpGroup }) }
+}
+
+/** What has to be known of data that come by UDP. */
+export function channelMeta({ udpPort, udpGroup }: SubscriptionSettings = {}): Record<string, unknown> {
+  if (udpPort === undefined) return {}
+  const channel = udpGroup === undefined ? 'udp' : `udp, group ${udpGroup}`
+  return { channel, wireLoss: 'not detectable: compact packets have no sequence numbers' }
+}
+
+/** The operational modes of an encoding in a version of the protocol. */
+export function operationalModes(encoding: PayloadEncoding, version: ProtocolVersion = 2): number {
+  return ((MODES[encoding] & ~MODE.version) | version) >>> 0
 }
 
 /** Checks what a caller gives; TypeScript's types do not hold at run time. */
@@ -66,13 +99,27 @@ export function checkedSubscription(filterExpression: string, settings: Subscrip
     wrong('processingInterval', processingInterval)
   }
   extraSettings(settings.extraConnectionStringParameters)
+  const { udpPort, udpInterface, udpGroup } = settings
+  if (udpPort !== undefined && !(Number.isInteger(udpPort) && udpPort >= 0 && udpPort <= 65_535))
+    wrong('udpPort', udpPort)
+  if (udpInterface !== undefined && isIP(udpInterface) === 0) wrong('udpInterface', udpInterface)
+  if (udpGroup !== undefined && !isMulticast(udpGroup)) wrong('udpGroup', udpGroup)
+  if (udpGroup !== undefined && !udpPort) {
+    throw sttpError('ERR_STTP_SUBSCRIPTION_OPTION', 'a group needs the udpPort on which all of its receivers listen')
+  }
+  if (udpPort !== undefined && encoding === 'tssc') {
+    throw sttpError('ERR_STTP_SUBSCRIPTION_OPTION', 'tssc cannot go by UDP, where datagrams are lost: use compact')
+  }
   if (typeof filterExpression !== 'string') wrong('filterExpression', filterExpression)
   return { filterExpression, settings }
 }
 
-/** What is sent for it. */
-export function wireSubscription(wanted: WantedSubscription, filterExpression: string): SttpSubscription {
-  const { settings } = wanted
+/** What is sent for it; `udpPort` is the one that is listened on. */
+export function wireSubscription(
+  { settings }: WantedSubscription,
+  filterExpression: string,
+  udpPort?: number,
+): SttpSubscription {
   const named = {
     throttled: settings.throttled,
     publishInterval: settings.publishInterval,
@@ -88,6 +135,8 @@ export function wireSubscription(wanted: WantedSubscription, filterExpression: s
     stopTimeConstraint: settings.stopTime,
     timeConstraintParameters: settings.constraintParameters,
     other: extraSettings(settings.extraConnectionStringParameters),
+    dataChannel: udpPort,
+    dataChannelGroup: settings.udpGroup,
   }
   const given = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined))
   return { ...given, ...assembly(), filterExpression }
@@ -115,6 +164,12 @@ export function constraintText(time: bigint): string {
   const ms = new Date(Number(time / 1_000_000n - (time % 1_000_000n < 0n ? 1n : 0n))).toISOString()
   const ticks = ((((time % 1_000_000n) + 1_000_000n) % 1_000_000n) / 100n).toString().padStart(4, '0')
   return `${ms.slice(0, 10)} ${ms.slice(11, 23)}${ticks}`
+}
+
+/** Whether an address is that of a group: 224.0.0.0/4, or ff00::/8. */
+function isMulticast(address: string): boolean {
+  if (isIPv4(address)) return Number(address.split('.')[0]) >> 4 === 14
+  return isIPv6(address) && /^ff/i.test(address)
 }
 
 /** How this program names itself to publishers. */

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
+import { Pacer, systemClock } from '../../../ts/session/index.js'
 import { DataSet } from '../../../ts/sttp/data-set.js'
 import { Measurement } from '../../../ts/sttp/measurement.js'
 import { Publisher } from '../../../ts/sttp/publisher.js'
@@ -25,25 +26,44 @@ function metadata(): DataSet {
 
 async function publishTo(t: import('ava').ExecutionContext, expect: number, ...args: string[]): Promise<void> {
   const publisher = new Publisher()
+  t.teardown(() => publisher.close())
   publisher.defineMetadata(metadata())
   const [, port] = await publisher.start({ host: '127.0.0.1', port: 0 })
   const peer = new Peer('sub.py', '--port', String(port), '--expect', String(expect), ...args)
   for await (const { state } of publisher.status) if (state === 'peer-subscribed') break
   const jitters = args.includes('--jitter')
   const cycles = args.includes('--cycle-flags')
-  for (let n = 0; n < SAMPLES; n++) {
+  const publish = (n: number): void => {
     const ticks = T0 + BigInt(n) * 333_333n + (jitters ? BigInt((n * 7919) % 97) : 0n)
     const flags = cycles ? (FLAGS[Math.floor(n / 50) % FLAGS.length] as number) : 0
     publisher.publishMeasurements(
       Array.from({ length: SIGNALS }, (_, k) => new Measurement(idOf(k), 1000 * k + 0.25 * (n % 4000), ticks, flags)),
     )
-    if (n % 10 === 9) await new Promise((resolve) => setImmediate(resolve))
+  }
+  // Who receives datagrams cannot ask for a slower sender.
+  if (args.includes('--udp')) await paced(publish)
+  else {
+    for (let n = 0; n < SAMPLES; n++) {
+      publish(n)
+      if (n % 10 === 9) await new Promise((resolve) => setImmediate(resolve))
+    }
   }
   const code = await peer.ended()
   t.regex(peer.output, new RegExp(`received=${expect} lost=0 wrong=0`))
   t.is(code, 0, peer.output)
   t.is(publisher.stats.dropped, 0)
   await publisher.stop()
+}
+
+/** Publishes 500 frames a second, which the peer can read. */
+function paced(publish: (n: number) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const pacer = new Pacer(systemClock, 500, (first, count) => {
+      for (let n = first; n < first + count; n++) publish(n)
+      if (first + count >= SAMPLES) resolve()
+    })
+    pacer.start(SAMPLES)
+  })
 }
 
 const ALL = SIGNALS * SAMPLES
@@ -55,6 +75,9 @@ test.serial('sttpapi subscribes to us: compact, irregular times, every flag', (t
 )
 test.serial('sttpapi subscribes to us: TSSC by a filter', (t) =>
   publishTo(t, 4 * SAMPLES, '--filter', "FILTER TOP 4 ActiveMeasurements WHERE SignalType = 'FREQ'"),
+)
+test.serial('sttpapi subscribes to us: by UDP, irregular times, every flag', (t) =>
+  publishTo(t, ALL, '--udp', '17443', '--cycle-flags', '--jitter', '--mode', 'compact'),
 )
 test.serial('sttpapi subscribes to us: compact of version 1 with a plain cache', (t) =>
   publishTo(t, ALL, '--mode', 'compact', '--version', '1', '--no-sic-gzip'),

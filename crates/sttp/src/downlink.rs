@@ -172,8 +172,8 @@ impl Downlink {
         self.set_time_form(subscription.include_time, subscription.use_millisecond_resolution);
     }
 
-    /// How compact measurements carry their time: whether they do (by default), and whether offsets are milliseconds (by
-    /// default ticks). Base times are forgotten.
+    /// How compact measurements carry their time from the next cache on: whether they do (by default), and whether offsets
+    /// are milliseconds (by default ticks). Base times are forgotten then.
     pub fn set_time_form(&mut self, include_time: bool, milliseconds: bool) {
         self.packets.set_time_form(TimeForm { include_time, milliseconds, base_times: [0; 2] });
     }

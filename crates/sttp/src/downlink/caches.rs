@@ -1,3 +1,4 @@
+use crate::compact::TimeForm;
 use crate::tssc::{Decoder, DecoderOptions, Sequence, SequenceStep};
 use crate::{Quirk, SignalIndexCache, SignalRows};
 
@@ -13,6 +14,8 @@ pub(super) struct Stream {
 pub(super) struct Cache {
     pub(super) rows: SignalRows,
     pub(super) stream: Stream,
+    /// What its subscription asked for.
+    form: TimeForm,
     /// The stream of the cache that this one replaced, until the first packet shows whether it goes on.
     replaced: Option<Stream>,
     indexes: Vec<i32>,
@@ -52,14 +55,19 @@ impl Caches {
     }
 
     /// Puts a cache in its place. Until rows are assigned, each record has its own place as row.
-    pub(super) fn insert(&mut self, cache_index: u8, cache: &SignalIndexCache) {
+    pub(super) fn insert(&mut self, cache_index: u8, cache: &SignalIndexCache, form: TimeForm) {
         let slot = usize::from(cache_index != 0);
         let indexes: Vec<i32> = cache.records.iter().map(|record| record.index).collect();
         let rows = indexes.iter().copied().zip(0..).collect();
         let stream = Stream { decoder: Decoder::new(self.options), sequence: Sequence::default() };
         let replaced = self.slots[slot].take().map(|cache| cache.stream);
-        self.slots[slot] = Some(Cache { rows, stream, replaced, indexes });
+        self.slots[slot] = Some(Cache { rows, stream, form, replaced, indexes });
         self.newest = slot;
+    }
+
+    /// How the compact packets of a cache carry their time.
+    pub(super) fn form(&self, slot: usize) -> Option<TimeForm> {
+        self.slots.get(slot)?.as_ref().map(|cache| cache.form)
     }
 
     /// Gives the records of the newest cache their rows; the number of records where there are not as many rows.

@@ -73,6 +73,9 @@ impl Packets {
         plain.extend(payload.first());
         let status = if self.decrypt_packet(payload, &mut plain) {
             self.packet_or_report(&plain, block)
+        } else if !self.is_datagram && payload.first().is_some_and(|flags| flags & data_packet::CIPHER_INDEX == 0) {
+            // The keys may be meant for datagrams only.
+            self.packet_or_report(payload, block)
         } else {
             self.malformed(PacketError::Cipher { length: payload.len() }, None)
         };
@@ -110,7 +113,8 @@ impl Packets {
         let (Some((&flags, encrypted)), Some(ciphers)) = (payload.split_first(), &self.ciphers) else {
             return false;
         };
-        let (least, most) = self.form.record_bytes();
+        let slot = usize::from(flags & data_packet::CACHE_INDEX != 0);
+        let (least, most) = self.form_of(slot).record_bytes();
         let is_plausible = |plain: &[u8]| is_plausible(flags, plain, least, most);
         ciphers.decrypt(flags & data_packet::CIPHER_INDEX != 0, encrypted, plain, is_plausible)
     }

@@ -50,7 +50,10 @@ struct Left {
 #[derive(Debug)]
 pub(super) struct Packets {
     pub(super) options: DownlinkOptions,
+    /// The form of the newest cache, and the base times of all.
     pub(super) form: TimeForm,
+    /// What was asked for since the newest cache came: the form of the next one.
+    next_form: Option<TimeForm>,
     caches: Caches,
     pending: Pending,
     pub(super) place: Place,
@@ -76,6 +79,7 @@ impl Packets {
         Self {
             options,
             form: TimeForm::FULL,
+            next_form: None,
             caches: Caches::new(options.tssc),
             pending: Pending::None,
             place: Place::default(),
@@ -113,8 +117,7 @@ impl Packets {
     }
 
     pub(super) fn set_time_form(&mut self, form: TimeForm) {
-        self.form = form;
-        self.datagrams.forget();
+        self.next_form = Some(form);
     }
 
     pub(super) fn awaits_reset(&self) -> bool {
@@ -295,18 +298,24 @@ impl Packets {
         self.malformed(error, Some(u64::from(declared).saturating_sub(decoded)))
     }
 
+    /// How the packets of a cache carry their time.
+    pub(super) fn form_of(&self, slot: usize) -> TimeForm {
+        let base_times = self.form.base_times;
+        self.caches.form(slot).map_or(self.form, |form| TimeForm { base_times, ..form })
+    }
+
     fn compact_packet(&mut self, flags: u8, body: &[u8], block: &mut Block<'_>) -> Status {
-        let body = match compact::body(body, &self.form, true) {
+        let mut seen = None;
+        let slot = self.caches.select(flags & data_packet::CACHE_INDEX != 0, None, |quirk| seen = Some(quirk));
+        if let Some(quirk) = seen {
+            self.quirk(quirk);
+        }
+        let body = match compact::body(body, &self.form_of(slot), true) {
             Ok(body) => body,
             Err(error) => return self.malformed(error.into(), None),
         };
         if body.countless {
             self.quirk(Quirk::CompactWithoutCount);
-        }
-        let mut seen = None;
-        let slot = self.caches.select(flags & data_packet::CACHE_INDEX != 0, None, |quirk| seen = Some(quirk));
-        if let Some(quirk) = seen {
-            self.quirk(quirk);
         }
         let (status, left) = self.compact_records(slot, body.count, body.records, 0, block);
         if let Some(Left { records, bytes }) = left {
@@ -327,12 +336,13 @@ impl Packets {
         block: &mut Block<'_>,
     ) -> (Status, Option<Left>) {
         self.pending = Pending::None;
+        let form = self.form_of(slot);
         let Some(cache) = self.caches.get(slot) else {
             self.lose_packet(LossCause::UnknownCache, None, count);
             return (Status::NeedMore, None);
         };
         let first = block.len();
-        match compact::decode(records, count, &self.form, &cache.rows, block) {
+        match compact::decode(records, count, &form, &cache.rows, block) {
             Ok(decoded) => {
                 self.lose_signals(decoded.skipped.into());
                 if decoded.unbased > 0 {
@@ -376,7 +386,13 @@ impl Packets {
         };
         match &response {
             Response::CipherKeys(keys) => self.change_keys(keys),
-            Response::SignalIndexCache { cache_index, cache } => self.caches.insert(*cache_index, cache),
+            Response::SignalIndexCache { cache_index, cache } => {
+                if let Some(form) = self.next_form.take() {
+                    self.form = form;
+                    self.datagrams.forget();
+                }
+                self.caches.insert(*cache_index, cache, self.form);
+            }
             Response::BaseTimes(times) => self.form.base_times = times.ticks,
             Response::Succeeded { command: CommandCode::DEFINE_OPERATIONAL_MODES, text } => {
                 let prefixed = self.quirks.contains(Quirk::TextLengthPrefix);

@@ -1,0 +1,70 @@
+import type { Gap, StatusStream } from '../session/index.js'
+import type { SttpControl, SttpFault } from './codec.js'
+
+/** What wire losses tell their subscriber. */
+export interface LossHost {
+  readonly status: StatusStream
+  readonly stats: { received: number; duplicate: number }
+  now(): bigint
+  lose(gap: Gap): number
+  loseMore(id: number, gap: Omit<Gap, 'cause'>): void
+  malformed(code: string, offset: number, length: number): void
+}
+
+/** The losses of one subscriber's connections: those of a kind that follow one another are one record. */
+export class WireLosses {
+  readonly #host: LossHost
+  readonly #open = new Map<string, number>()
+
+  constructor(host: LossHost) {
+    this.#host = host
+  }
+
+  /** What is lost from now on is another loss. */
+  settle(): void {
+    this.#open.clear()
+  }
+
+  /** Measurements of packets are missing, or have come twice. */
+  take({ cause = '', firstSequence, lastSequence, measurements, bytes }: SttpControl): void {
+    const host = this.#host
+    if (cause === 'duplicate') {
+      host.stats.received += measurements ?? 0
+      host.stats.duplicate += measurements ?? 0
+      return
+    }
+    const gap = {
+      ...(firstSequence === undefined ? {} : { firstSeq: BigInt(firstSequence) }),
+      ...(lastSequence === undefined ? {} : { lastSeq: BigInt(lastSequence) }),
+      ...(measurements === undefined ? {} : { count: measurements }),
+      ...(bytes === undefined || bytes === 0 ? {} : { bytes }),
+    }
+    if (cause === 'missing') host.lose({ cause: 'wire', ...gap })
+    else this.#add(cause, { cause: 'decoder', ...gap })
+  }
+
+  /** Datagrams were thrown away unread, by the own queue or the system's: what was in them is not known. */
+  dropped(datagrams: number, bytes: number | undefined): void {
+    const where = bytes === undefined ? 'system' : 'queue'
+    this.#host.status.emit('datagrams-dropped', { datagrams, where })
+    const to = this.#host.now()
+    if (bytes === undefined) this.#add(where, { cause: 'wire', from: to, to })
+    else this.#add(where, { cause: 'queue', bytes, from: to, to })
+  }
+
+  /** A message could not be read. */
+  failed({ code, offset, length, measurements }: SttpFault): void {
+    if (measurements === undefined) {
+      this.#host.malformed(code, offset, length)
+      return
+    }
+    this.#host.status.emit('malformed', { code, offset, length })
+    this.#host.lose({ cause: 'decoder', count: measurements, bytes: length })
+  }
+
+  #add(kind: string, gap: Gap): void {
+    const known = this.#open.get(kind)
+    if (known === undefined) this.#open.set(kind, this.#host.lose(gap))
+    else this.#host.loseMore(known, gap)
+  }
+}
