@@ -14,10 +14,7 @@ const require = createRequire(join(HERE, '../../package.json'))
 const AUTOBAHN = `npm autobahn ${(require('autobahn/package.json') as { version: string }).version}`
 const hasPython = existsSync(join(PEER, 'python'))
 
-const ours = (...args: string[]): [string, string[]] => [
-  process.execPath,
-  ['--import', 'tsx', join(HERE, 'own.ts'), ...args],
-]
+const ours = (...args: string[]): [string, string[]] => [process.execPath, [join(HERE, 'own.mjs'), ...args]]
 const npm = (...args: string[]): [string, string[]] => [process.execPath, [join(HERE, 'npm-autobahn.mjs'), ...args]]
 const python = (...args: string[]): [string, string[]] => [
   join(PEER, 'python'),
@@ -30,7 +27,7 @@ interface Router {
 }
 
 async function embedded(): Promise<Router> {
-  const child = new BenchProcess(process.execPath, ['--import', 'tsx', join(HERE, 'router.ts')])
+  const child = new BenchProcess(process.execPath, [join(HERE, 'router.mjs')])
   const [, port] = (await child.line(/^port \d+$/)).split(' ')
   return { url: `ws://127.0.0.1:${port}/ws`, end: () => child.kill() }
 }
@@ -80,15 +77,18 @@ async function* calls(
   try {
     await start(ours('hub', router.url))
     const contenders: Contender[] = []
-    const kinds: [who: string, command: typeof ours][] = [
+    const kinds: [who: string, command: typeof ours, form?: string][] = [
       ['measurand', ours],
-      [AUTOBAHN, npm],
+      ['measurand by get_data', ours, 'plain'],
+      [`${AUTOBAHN} msgpack`, npm, 'msgpack'],
+      [`${AUTOBAHN} json`, npm, 'json'],
     ]
-    if (hasPython) kinds.push(['autobahn-python 26.10', python])
-    for (const [index, [who, command]] of kinds.entries()) {
+    if (hasPython) kinds.push(['autobahn-python 26.10 msgpack', python])
+    for (const [index, [who, command, form]] of kinds.entries()) {
       const name = `bench${index}`
-      await start(command('node', router.url, name, String(samples)))
-      const args = ['consumer', router.url, name, String(samples), String(count), String(inFlight)]
+      const last = form === undefined ? [] : [form]
+      await start(command('node', router.url, name, String(samples), '0', '1', ...last))
+      const args = ['consumer', router.url, name, String(samples), String(count), String(inFlight), ...last]
       contenders.push({ who, round: () => timedProcess(...command(...args)) })
     }
     yield { case: title, contenders, ...more }
@@ -98,25 +98,26 @@ async function* calls(
   }
 }
 
-/** A million doubles in one message. */
-function codecs(): Case[] {
+interface Theirs {
+  serialize(value: unknown): Uint8Array | Promise<Uint8Array>
+  unserialize(bytes: Uint8Array): unknown
+}
+
+/** A million doubles in one message of a format. */
+function codecs(format: 'msgpack' | 'cbor'): Case[] {
   const column = Float64Array.from({ length: 1_000_000 }, (_, k) => 1.7e9 + k / 10)
   const message = [50, 1, {}, [{ x: column }]]
   const plain = [50, 1, {}, [{ x: Array.from(column) }]]
-  const own = serializer('msgpack')
-  const { serializer: theirs } = require('autobahn') as {
-    serializer: {
-      MsgpackSerializer: new () => { serialize(value: unknown): Uint8Array; unserialize(bytes: Uint8Array): unknown }
-    }
-  }
-  const other = new theirs.MsgpackSerializer()
+  const own = serializer(format)
+  const { serializer: theirs } = require('autobahn') as { serializer: Readonly<Record<string, new () => Theirs>> }
+  const other = new (theirs[format === 'cbor' ? 'CBORSerializer' : 'MsgpackSerializer'] as new () => Theirs)()
   const bytes = own.serialize(message)
   const timed = (who: string, work: () => unknown, isRight: (result: never) => boolean, turns: number): Contender => ({
     who,
     round: async () => {
       const start = performance.now()
       let result: unknown
-      for (let turn = 0; turn < turns; turn++) result = work()
+      for (let turn = 0; turn < turns; turn++) result = await work()
       const seconds = (performance.now() - start) / 1000
       if (!isRight(result as never)) throw new Error(`${who} gave something else`)
       return { items: turns, seconds }
@@ -134,7 +135,7 @@ function codecs(): Case[] {
   }
   return [
     {
-      case: '1,000,000 doubles to MessagePack',
+      case: `1,000,000 doubles to ${NAMES[format]}`,
       ...milliseconds,
       contenders: [
         timed('measurand', () => own.serialize(message), isWhole, 20),
@@ -142,7 +143,7 @@ function codecs(): Case[] {
       ],
     },
     {
-      case: '1,000,000 doubles from MessagePack',
+      case: `1,000,000 doubles from ${NAMES[format]}`,
       ...milliseconds,
       contenders: [
         timed('measurand', () => own.unserialize(bytes), isColumn, 20),
@@ -152,10 +153,13 @@ function codecs(): Case[] {
   ]
 }
 
+const NAMES = { msgpack: 'MessagePack', cbor: 'CBOR' } as const
+
 export const bench: Bench = {
   name: 'sisock',
   async *cases({ quick }) {
-    yield* codecs()
+    yield* codecs('msgpack')
+    yield* codecs('cbor')
     const perReply = {
       unit: 's a reply',
       lowerIsBetter: true,

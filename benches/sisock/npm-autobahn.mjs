@@ -1,19 +1,21 @@
-// The same with npm autobahn alone: its connection, its serializer for MessagePack.
+// The same with npm autobahn alone: its connection, one of its serializers (msgpack, cbor or json).
 import autobahn from 'autobahn'
 import { WebSocket } from 'ws'
 
-const [role, url, name, count, calls, inFlight] = process.argv.slice(2)
+const [role, url, name, count, calls, inFlight, form = 'msgpack'] = process.argv.slice(2)
 const n = Number(count)
 globalThis.WebSocket = WebSocket
 autobahn.log.warn = () => {}
 const [user, secret] = role === 'node' ? ['server', 'loopback-test-secret'] : ['simonsobs', 'loopback-consumer-secret']
+const { MsgpackSerializer, CBORSerializer, JSONSerializer } = autobahn.serializer
+const Serializer = { msgpack: MsgpackSerializer, cbor: CBORSerializer, json: JSONSerializer }[form]
 const connection = new autobahn.Connection({
   url,
   realm: 'test_realm',
   authmethods: ['wampcra'],
   authid: user,
   onchallenge: (_, __, extra) => autobahn.auth_cra.sign(secret, extra.challenge),
-  serializers: [new autobahn.serializer.MsgpackSerializer()],
+  serializers: [new Serializer()],
 })
 const uri = `org.simonsobservatory.consumer.${name}.get_data`
 connection.onopen = async (session) => {
@@ -24,7 +26,7 @@ connection.onopen = async (session) => {
     console.log('ready')
     return
   }
-  let left = Number(calls)
+  let left = 0
   const check = Math.floor(n / 2)
   const ask = async () => {
     while (left-- > 0) {
@@ -33,9 +35,13 @@ connection.onopen = async (session) => {
         process.exit(1)
     }
   }
-  await session.call(uri, [['x'], 1, 0])
+  const run = async (times) => {
+    left = times
+    await Promise.all(Array.from({ length: Number(inFlight) }, ask))
+  }
+  await run(Math.ceil(Number(calls) / 10))
   const start = performance.now()
-  await Promise.all(Array.from({ length: Number(inFlight) }, ask))
+  await run(Number(calls))
   console.log(JSON.stringify({ items: Number(calls), seconds: (performance.now() - start) / 1000 }))
   process.exit(0)
 }

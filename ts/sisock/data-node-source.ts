@@ -9,7 +9,7 @@ import {
 import { sleep } from '../session/clock.js'
 import type { SourceDescription } from '../session/source.js'
 import { type SourceOptions, SourceSession } from '../session/source-session.js'
-import type { FieldsReply } from './data.js'
+import { after, type FieldsReply } from './data.js'
 import { DataNodeConsumer, type DataNodeConsumerConfig } from './data-node-consumer.js'
 import type { DataResult } from './data-reader.js'
 import { sisockError } from './error-codes.js'
@@ -164,7 +164,9 @@ export class DataNodeSource extends SourceSession<Rows> {
     try {
       while (this.#consumer === consumer) {
         const now = this.#now()
-        for (const line of this.#lines) await this.#catchUp(consumer, line, Math.min(now, end))
+        // Nothing is asked behind the end: what may still change is given out as it is then.
+        const [to, isLast] = [Math.min(now, end), now >= end]
+        for (const line of this.#lines) await this.#catchUp(consumer, line, to, isLast)
         this.#closeGap()
         if (now >= end) {
           this.finished()
@@ -179,14 +181,14 @@ export class DataNodeSource extends SourceSession<Rows> {
     }
   }
 
-  async #catchUp(consumer: DataNodeConsumer, line: Line, end: number): Promise<void> {
+  async #catchUp(consumer: DataNodeConsumer, line: Line, end: number, isLast: boolean): Promise<void> {
     const { node, chunk = 3600, minStride } = this.#options
     let from = line.cursor
     let size = chunk
     while (from < end && this.#consumer === consumer) {
       const to = Math.min(from + size, end)
       const result = await consumer.getData(node, line.fields, from, to, minStride === undefined ? {} : { minStride })
-      const limit = await this.#deliver(line, result)
+      const limit = await this.#deliver(line, result, isLast)
       if (limit < to) {
         // Behind samples that may still change nothing is final either.
         line.cursor = Math.max(line.cursor, limit)
@@ -200,9 +202,9 @@ export class DataNodeSource extends SourceSession<Rows> {
   }
 
   /** Gives out what is final; gives the time up to which it is. */
-  async #deliver(line: Line, { data, timeline }: DataResult): Promise<number> {
+  async #deliver(line: Line, { data, timeline }: DataResult, isLast: boolean): Promise<number> {
     const { t, finalizedUntil } = timeline[line.name] ?? { t: new Float64Array(0), finalizedUntil: null }
-    const limit = finalizedUntil ?? Number.POSITIVE_INFINITY
+    const limit = isLast ? Number.POSITIVE_INFINITY : (finalizedUntil ?? Number.POSITIVE_INFINITY)
     let [first, last] = [0, t.length]
     while (first < last && (t[first] as number) < line.cursor) first++
     while (last > first && (t[last - 1] as number) >= limit) last--
@@ -273,11 +275,4 @@ function textBatch(values: ArrayLike<unknown>, times: BigInt64Array, signal: num
   }
   const bytes = builder.byteLength
   return { batch: builder.finish(), bytes }
-}
-
-/** The next double. */
-function after(time: number): number {
-  const words = new BigInt64Array(Float64Array.of(time).buffer)
-  words[0] = (words[0] as bigint) + (time >= 0 ? 1n : -1n)
-  return new Float64Array(words.buffer)[0] as number
 }

@@ -157,3 +157,10 @@ function roundInterval(interval: number): number {
 function asBytes(values: Float64Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
+
+/** The next double. */
+export function after(time: number): number {
+  const words = new BigInt64Array(Float64Array.of(time).buffer)
+  words[0] = (words[0] as bigint) + (time >= 0 ? 1n : -1n)
+  return new Float64Array(words.buffer)[0] as number
+}

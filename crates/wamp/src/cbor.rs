@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
-use crate::out::{Out, Write, count_doubles, exact, put_doubles, take_doubles};
+use crate::cursor::Cursor;
+use crate::out::{Out, Write, put_doubles};
 use crate::value::{ReadError, Reader, Token};
 
 const FLOAT64: u8 = 0xfb;
@@ -9,55 +10,43 @@ const BREAK: u8 = 0xff;
 /// Reads CBOR (RFC 8949). Tags are read over: the value behind a tag is given as if it had none.
 #[derive(Debug)]
 pub struct CborReader<'a> {
-    bytes: &'a [u8],
-    position: usize,
+    cursor: Cursor<'a>,
 }
 
 impl<'a> CborReader<'a> {
     /// A reader of one message's bytes.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
-    }
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8], ReadError> {
-        let rest = self.bytes.get(self.position..).unwrap_or_default();
-        let taken = rest.get(..length).ok_or(ReadError::Truncated)?;
-        self.position += length;
-        Ok(taken)
-    }
-
-    fn word<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
-        self.take(N)?.try_into().map_err(|_| ReadError::Truncated)
+        Self { cursor: Cursor::new(bytes) }
     }
 
     /// The argument of a head; `None` for an unknown length.
     fn argument(&mut self, byte: u8) -> Result<Option<u64>, ReadError> {
         Ok(Some(match byte & 0x1f {
             small @ 0..=23 => small as u64,
-            24 => u8::from_be_bytes(self.word()?) as u64,
-            25 => u16::from_be_bytes(self.word()?) as u64,
-            26 => u32::from_be_bytes(self.word()?) as u64,
-            27 => u64::from_be_bytes(self.word()?),
+            24 => u8::from_be_bytes(self.cursor.word()?) as u64,
+            25 => u16::from_be_bytes(self.cursor.word()?) as u64,
+            26 => u32::from_be_bytes(self.cursor.word()?) as u64,
+            27 => u64::from_be_bytes(self.cursor.word()?),
             31 => return Ok(None),
-            _ => return Err(ReadError::Marker { byte, offset: self.position - 1 }),
+            _ => return Err(ReadError::Marker { byte, offset: self.cursor.position() - 1 }),
         }))
     }
 
     /// An argument where no unknown length may be.
     fn number(&mut self, byte: u8) -> Result<u64, ReadError> {
-        let offset = self.position - 1;
+        let offset = self.cursor.position() - 1;
         self.argument(byte)?.ok_or(ReadError::Marker { byte, offset })
     }
 
     /// A string of bytes, gathered where it comes in pieces.
     fn string(&mut self, byte: u8) -> Result<Cow<'a, [u8]>, ReadError> {
         if let Some(length) = self.argument(byte)? {
-            return Ok(Cow::Borrowed(self.take(usize::try_from(length).map_err(|_| ReadError::Truncated)?)?));
+            return Ok(Cow::Borrowed(self.cursor.take(usize::try_from(length).map_err(|_| ReadError::Truncated)?)?));
         }
         let mut whole = Vec::new();
         loop {
-            let offset = self.position;
-            let [piece] = self.word()?;
+            let offset = self.cursor.position();
+            let [piece] = self.cursor.word()?;
             if piece == BREAK {
                 return Ok(Cow::Owned(whole));
             }
@@ -65,14 +54,14 @@ impl<'a> CborReader<'a> {
                 return Err(ReadError::Marker { byte: piece, offset });
             }
             let length = self.number(piece)?;
-            whole.extend_from_slice(self.take(usize::try_from(length).map_err(|_| ReadError::Truncated)?)?);
+            whole.extend_from_slice(self.cursor.take(usize::try_from(length).map_err(|_| ReadError::Truncated)?)?);
         }
     }
 
     fn items(&mut self, byte: u8, width: usize) -> Result<Option<usize>, ReadError> {
         let Some(length) = self.argument(byte)? else { return Ok(None) };
         let length = usize::try_from(length).map_err(|_| ReadError::Truncated)?;
-        if length.saturating_mul(width) > self.remaining() { Err(ReadError::Truncated) } else { Ok(Some(length)) }
+        self.cursor.count(length, width).map(Some)
     }
 
     fn simple(&mut self, byte: u8, offset: usize) -> Result<Token<'a>, ReadError> {
@@ -80,9 +69,9 @@ impl<'a> CborReader<'a> {
             20 => Ok(Token::Bool(false)),
             21 => Ok(Token::Bool(true)),
             22 | 23 => Ok(Token::Null),
-            25 => Ok(Token::Float(half(u16::from_be_bytes(self.word()?)))),
-            26 => Ok(Token::Float(f32::from_be_bytes(self.word()?) as f64)),
-            27 => Ok(Token::Float(f64::from_be_bytes(self.word()?))),
+            25 => Ok(Token::Float(half(u16::from_be_bytes(self.cursor.word()?)))),
+            26 => Ok(Token::Float(f32::from_be_bytes(self.cursor.word()?) as f64)),
+            27 => Ok(Token::Float(f64::from_be_bytes(self.cursor.word()?))),
             31 => Ok(Token::Break),
             _ => Err(ReadError::Marker { byte, offset }),
         }
@@ -90,18 +79,24 @@ impl<'a> CborReader<'a> {
 }
 
 impl<'a> Reader<'a> for CborReader<'a> {
+    const FLOAT64: u8 = FLOAT64;
+
+    fn cursor(&mut self) -> &mut Cursor<'a> {
+        &mut self.cursor
+    }
+
     fn position(&self) -> usize {
-        self.position
+        self.cursor.position()
     }
 
     fn remaining(&self) -> usize {
-        self.bytes.len() - self.position
+        self.cursor.rest().len()
     }
 
     fn token(&mut self) -> Result<Token<'a>, ReadError> {
         loop {
-            let offset = self.position;
-            let [byte] = self.word()?;
+            let offset = self.cursor.position();
+            let [byte] = self.cursor.word()?;
             return match byte >> 5 {
                 0 => Ok(Token::Unsigned(self.number(byte)?)),
                 1 => {
@@ -130,48 +125,7 @@ impl<'a> Reader<'a> for CborReader<'a> {
     }
 
     fn at_number(&self) -> bool {
-        matches!(self.bytes.get(self.position), Some(0x00..=0x1b | 0x20..=0x3b | 0xf9..=0xfb))
-    }
-
-    fn skip_doubles(&mut self, limit: usize) -> usize {
-        let bytes = self.bytes.get(self.position..).unwrap_or_default();
-        let count = count_doubles(bytes, FLOAT64, limit);
-        self.position += count * 9;
-        count
-    }
-
-    fn doubles(&mut self, out: &mut [f64]) -> Result<bool, ReadError> {
-        let start = self.position;
-        let mut done = 0;
-        while let Some(rest) = out.get_mut(done..)
-            && !rest.is_empty()
-        {
-            if self.bytes.get(self.position) == Some(&FLOAT64) {
-                let bytes = self.bytes.get(self.position..).unwrap_or_default();
-                let taken = take_doubles(bytes, FLOAT64, rest);
-                if taken == 0 {
-                    return Err(ReadError::Truncated);
-                }
-                self.position += taken * 9;
-                done += taken;
-                continue;
-            }
-            let number = if self.at_number() { self.token()? } else { Token::Null };
-            let value = match number {
-                Token::Float(value) => Some(value),
-                Token::Unsigned(value) => exact(value),
-                Token::Signed(value) => exact(value.unsigned_abs()).map(|value| -value),
-                _ if self.remaining() == 0 => return Err(ReadError::Truncated),
-                _ => None,
-            };
-            let (Some(value), Some(place)) = (value, rest.first_mut()) else {
-                self.position = start;
-                return Ok(false);
-            };
-            *place = value;
-            done += 1;
-        }
-        Ok(true)
+        matches!(self.cursor.rest().first(), Some(0x00..=0x1b | 0x20..=0x3b | 0xf9..=0xfb))
     }
 }
 

@@ -8,6 +8,7 @@
 //! JSON is only scanned here: every language has a JSON parser that makes its own values faster than a foreign one.
 
 mod cbor;
+mod cursor;
 mod head;
 mod json;
 mod message_pack;
@@ -15,6 +16,7 @@ mod out;
 mod value;
 
 pub use cbor::{CborReader, CborWriter};
+pub use cursor::Cursor;
 pub use head::{Format, Head, HeadError};
 pub use json::{JsonError, JsonScanner};
 pub use message_pack::{MessagePackReader, MessagePackWriter};

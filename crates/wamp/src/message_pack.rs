@@ -1,13 +1,13 @@
 use std::borrow::Cow;
 
-use crate::out::{Out, Write, count_doubles, exact, put_doubles, take_doubles};
+use crate::cursor::Cursor;
+use crate::out::{Out, Write, put_doubles};
 use crate::value::{ReadError, Reader, Token};
 
 /// Reads `MessagePack`. Extension types are read as their bytes.
 #[derive(Debug)]
 pub struct MessagePackReader<'a> {
-    bytes: &'a [u8],
-    position: usize,
+    cursor: Cursor<'a>,
 }
 
 const FLOAT64: u8 = 0xcb;
@@ -15,48 +15,33 @@ const FLOAT64: u8 = 0xcb;
 impl<'a> MessagePackReader<'a> {
     /// A reader of one message's bytes.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
-    }
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8], ReadError> {
-        let rest = self.bytes.get(self.position..).unwrap_or_default();
-        let taken = rest.get(..length).ok_or(ReadError::Truncated)?;
-        self.position += length;
-        Ok(taken)
-    }
-
-    fn word<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
-        self.take(N)?.try_into().map_err(|_| ReadError::Truncated)
+        Self { cursor: Cursor::new(bytes) }
     }
 
     fn length(&mut self, width: u8) -> Result<usize, ReadError> {
         Ok(match width {
-            1 => u8::from_be_bytes(self.word()?) as usize,
-            2 => u16::from_be_bytes(self.word()?) as usize,
-            _ => u32::from_be_bytes(self.word()?) as usize,
+            1 => u8::from_be_bytes(self.cursor.word()?) as usize,
+            2 => u16::from_be_bytes(self.cursor.word()?) as usize,
+            _ => u32::from_be_bytes(self.cursor.word()?) as usize,
         })
     }
 
     fn text(&mut self, length: usize) -> Result<Token<'a>, ReadError> {
-        let offset = self.position;
-        let text = std::str::from_utf8(self.take(length)?).map_err(|_| ReadError::Utf8 { offset })?;
+        let offset = self.cursor.position();
+        let text = std::str::from_utf8(self.cursor.take(length)?).map_err(|_| ReadError::Utf8 { offset })?;
         Ok(Token::Text(Cow::Borrowed(text)))
     }
 
     fn binary(&mut self, length: usize) -> Result<Token<'a>, ReadError> {
-        Ok(Token::Bytes(Cow::Borrowed(self.take(length)?)))
-    }
-
-    fn items(&self, length: usize, width: usize) -> Result<usize, ReadError> {
-        if length.saturating_mul(width) > self.remaining() { Err(ReadError::Truncated) } else { Ok(length) }
+        Ok(Token::Bytes(Cow::Borrowed(self.cursor.take(length)?)))
     }
 
     fn array(&self, length: usize) -> Result<Token<'a>, ReadError> {
-        self.items(length, 1).map(|length| Token::Array(Some(length)))
+        self.cursor.count(length, 1).map(|length| Token::Array(Some(length)))
     }
 
     fn map(&self, length: usize) -> Result<Token<'a>, ReadError> {
-        self.items(length, 2).map(|length| Token::Map(Some(length)))
+        self.cursor.count(length, 2).map(|length| Token::Map(Some(length)))
     }
 
     fn signed(value: i64) -> Token<'a> {
@@ -65,17 +50,23 @@ impl<'a> MessagePackReader<'a> {
 }
 
 impl<'a> Reader<'a> for MessagePackReader<'a> {
+    const FLOAT64: u8 = FLOAT64;
+
+    fn cursor(&mut self) -> &mut Cursor<'a> {
+        &mut self.cursor
+    }
+
     fn position(&self) -> usize {
-        self.position
+        self.cursor.position()
     }
 
     fn remaining(&self) -> usize {
-        self.bytes.len() - self.position
+        self.cursor.rest().len()
     }
 
     fn token(&mut self) -> Result<Token<'a>, ReadError> {
-        let offset = self.position;
-        let [byte] = self.word()?;
+        let offset = self.cursor.position();
+        let [byte] = self.cursor.word()?;
         match byte {
             0x00..=0x7f => Ok(Token::Unsigned(byte as u64)),
             0x80..=0x8f => self.map((byte & 0x0f) as usize),
@@ -91,21 +82,21 @@ impl<'a> Reader<'a> for MessagePackReader<'a> {
             }
             0xc7..=0xc9 => {
                 let length = self.length(1 << (byte - 0xc7))?;
-                self.take(1)?;
+                self.cursor.take(1)?;
                 self.binary(length)
             }
-            0xca => Ok(Token::Float(f32::from_be_bytes(self.word()?) as f64)),
-            0xcb => Ok(Token::Float(f64::from_be_bytes(self.word()?))),
-            0xcc => Ok(Token::Unsigned(u8::from_be_bytes(self.word()?) as u64)),
-            0xcd => Ok(Token::Unsigned(u16::from_be_bytes(self.word()?) as u64)),
-            0xce => Ok(Token::Unsigned(u32::from_be_bytes(self.word()?) as u64)),
-            0xcf => Ok(Token::Unsigned(u64::from_be_bytes(self.word()?))),
-            0xd0 => Ok(Self::signed(i8::from_be_bytes(self.word()?) as i64)),
-            0xd1 => Ok(Self::signed(i16::from_be_bytes(self.word()?) as i64)),
-            0xd2 => Ok(Self::signed(i32::from_be_bytes(self.word()?) as i64)),
-            0xd3 => Ok(Self::signed(i64::from_be_bytes(self.word()?))),
+            0xca => Ok(Token::Float(f32::from_be_bytes(self.cursor.word()?) as f64)),
+            0xcb => Ok(Token::Float(f64::from_be_bytes(self.cursor.word()?))),
+            0xcc => Ok(Token::Unsigned(u8::from_be_bytes(self.cursor.word()?) as u64)),
+            0xcd => Ok(Token::Unsigned(u16::from_be_bytes(self.cursor.word()?) as u64)),
+            0xce => Ok(Token::Unsigned(u32::from_be_bytes(self.cursor.word()?) as u64)),
+            0xcf => Ok(Token::Unsigned(u64::from_be_bytes(self.cursor.word()?))),
+            0xd0 => Ok(Self::signed(i8::from_be_bytes(self.cursor.word()?) as i64)),
+            0xd1 => Ok(Self::signed(i16::from_be_bytes(self.cursor.word()?) as i64)),
+            0xd2 => Ok(Self::signed(i32::from_be_bytes(self.cursor.word()?) as i64)),
+            0xd3 => Ok(Self::signed(i64::from_be_bytes(self.cursor.word()?))),
             0xd4..=0xd8 => {
-                self.take(1)?;
+                self.cursor.take(1)?;
                 self.binary(1 << (byte - 0xd4))
             }
             0xd9..=0xdb => {
@@ -125,48 +116,7 @@ impl<'a> Reader<'a> for MessagePackReader<'a> {
     }
 
     fn at_number(&self) -> bool {
-        matches!(self.bytes.get(self.position), Some(0x00..=0x7f | 0xca..=0xd3 | 0xe0..=0xff))
-    }
-
-    fn skip_doubles(&mut self, limit: usize) -> usize {
-        let bytes = self.bytes.get(self.position..).unwrap_or_default();
-        let count = count_doubles(bytes, FLOAT64, limit);
-        self.position += count * 9;
-        count
-    }
-
-    fn doubles(&mut self, out: &mut [f64]) -> Result<bool, ReadError> {
-        let start = self.position;
-        let mut done = 0;
-        while let Some(rest) = out.get_mut(done..)
-            && !rest.is_empty()
-        {
-            if self.bytes.get(self.position) == Some(&FLOAT64) {
-                let bytes = self.bytes.get(self.position..).unwrap_or_default();
-                let taken = take_doubles(bytes, FLOAT64, rest);
-                if taken == 0 {
-                    return Err(ReadError::Truncated);
-                }
-                self.position += taken * 9;
-                done += taken;
-                continue;
-            }
-            let number = if self.at_number() { self.token()? } else { Token::Null };
-            let value = match number {
-                Token::Float(value) => Some(value),
-                Token::Unsigned(value) => exact(value),
-                Token::Signed(value) => exact(value.unsigned_abs()).map(|value| -value),
-                _ if self.remaining() == 0 => return Err(ReadError::Truncated),
-                _ => None,
-            };
-            let (Some(value), Some(place)) = (value, rest.first_mut()) else {
-                self.position = start;
-                return Ok(false);
-            };
-            *place = value;
-            done += 1;
-        }
-        Ok(true)
+        matches!(self.cursor.rest().first(), Some(0x00..=0x7f | 0xca..=0xd3 | 0xe0..=0xff))
     }
 }
 

@@ -2,6 +2,9 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use crate::cursor::Cursor;
+use crate::out::{count_doubles, exact, take_doubles};
+
 /// One step of a value, as a [`Reader`] gives it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Token<'a> {
@@ -85,6 +88,12 @@ impl Default for Limits {
 
 /// Reads a value step by step.
 pub trait Reader<'a> {
+    /// The byte in front of a double.
+    const FLOAT64: u8;
+
+    /// The bytes that are read.
+    fn cursor(&mut self) -> &mut Cursor<'a>;
+
     /// Bytes read so far.
     fn position(&self) -> usize;
 
@@ -99,10 +108,47 @@ pub trait Reader<'a> {
 
     /// Reads exactly as many numbers as `out` has places. Gives `false` and stays where it was when one of them is no
     /// number, or an integer that a double cannot hold.
-    fn doubles(&mut self, out: &mut [f64]) -> Result<bool, ReadError>;
+    fn doubles(&mut self, out: &mut [f64]) -> Result<bool, ReadError> {
+        let start = self.position();
+        let mut done = 0;
+        while let Some(rest) = out.get_mut(done..)
+            && !rest.is_empty()
+        {
+            let bytes = self.cursor().rest();
+            if bytes.first() == Some(&Self::FLOAT64) {
+                let taken = take_doubles(bytes, Self::FLOAT64, rest);
+                if taken == 0 {
+                    return Err(ReadError::Truncated);
+                }
+                self.cursor().take(taken * 9)?;
+                done += taken;
+                continue;
+            }
+            let number = if self.at_number() { self.token()? } else { Token::Null };
+            let value = match number {
+                Token::Float(value) => Some(value),
+                Token::Unsigned(value) => exact(value),
+                Token::Signed(value) => exact(value.unsigned_abs()).map(|value| -value),
+                _ if self.remaining() == 0 => return Err(ReadError::Truncated),
+                _ => None,
+            };
+            let (Some(value), Some(place)) = (value, rest.first_mut()) else {
+                self.cursor().seek(start);
+                return Ok(false);
+            };
+            *place = value;
+            done += 1;
+        }
+        Ok(true)
+    }
 
     /// Reads over as many doubles as follow one another, `limit` at most; gives how many.
-    fn skip_doubles(&mut self, limit: usize) -> usize;
+    fn skip_doubles(&mut self, limit: usize) -> usize {
+        let cursor = self.cursor();
+        let count = count_doubles(cursor.rest(), Self::FLOAT64, limit);
+        cursor.seek(cursor.position() + count * 9);
+        count
+    }
 }
 
 /// Makes values of a caller's own kind out of what was read.
@@ -282,5 +328,7 @@ pub fn skip_value<'a, R: Reader<'a>>(reader: &mut R, depth: usize) -> Result<(),
     Ok(())
 }
 
+#[cfg(test)]
+mod tests;
 #[cfg(test)]
 pub(crate) mod tree;

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
+import { after } from '../data.js'
 import { sisockError } from '../error-codes.js'
 import { ParquetTable } from './parquet-table.js'
 import { nodeName } from './source-node.js'
@@ -171,7 +172,7 @@ function textSeries(texts: readonly (readonly [name: string, text: TextTable])[]
           ),
         )
         // A line that is written later is behind the last one.
-        return { t: t.slice(first, last), values, finalizedUntil: span?.to ?? null }
+        return { t: t.slice(first, last), values, finalizedUntil: span === undefined ? null : after(span.to) }
       },
     })
   }

@@ -1,3 +1,4 @@
+import { after } from '../data.js'
 import type { SessionDetails } from '../wamp-client.js'
 import { type Table, TableNode, type TableNodeConfig, type TableSamples } from './table-node.js'
 import { TimelineBuffer } from './timeline-buffer.js'
@@ -60,7 +61,7 @@ export class OcsFeedNode extends TableNode {
   protected read(_table: Table, [name]: readonly string[], window: { from: number; to: number }): TableSamples {
     const { t, values } = (this.#channels.get(name as string) as TimelineBuffer).window(window)
     const last = this.#channels.get(name as string)?.span?.to ?? 0
-    return { t, values: { [name as string]: values['value'] ?? [] }, finalizedUntil: last }
+    return { t, values: { [name as string]: values['value'] ?? [] }, finalizedUntil: after(last) }
   }
 
   #takeBlock(block: unknown): void {

@@ -1,14 +1,13 @@
 use std::borrow::Cow;
 
 use hex_literal::hex;
-use proptest::prelude::*;
 
 use super::*;
+use crate::read_value;
 use crate::value::{
     Limits,
-    tree::{Tree, TreeBuilder, tree, write_tree},
+    tree::{Tree, TreeBuilder, write_tree},
 };
-use crate::{read_value, skip_value};
 
 fn read(bytes: &[u8], limits: Limits) -> Result<Tree, ReadError> {
     read_value(&mut MessagePackReader::new(bytes), &mut TreeBuilder, limits)
@@ -65,95 +64,6 @@ fn a_count_beyond_the_bytes_is_refused_before_anything_is_allocated() {
     assert_eq!(read(&hex!("dd ffffffff"), Limits::default()), Err(ReadError::Truncated));
     assert_eq!(read(&hex!("df ffffffff 00 00"), Limits::default()), Err(ReadError::Truncated));
     assert_eq!(read(&hex!("c6 ffffffff 00"), Limits::default()), Err(ReadError::Truncated));
-}
-
-#[test]
-fn nesting_is_limited() {
-    let deep = [vec![0x91; 64], vec![0xc0]].concat();
-    assert!(read(&deep, Limits::default()).is_ok());
-    let deeper = [vec![0x91; 65], vec![0xc0]].concat();
-    assert_eq!(read(&deeper, Limits::default()), Err(ReadError::Depth { limit: 64 }));
-    assert_eq!(skip_value(&mut MessagePackReader::new(&deeper), 64), Err(ReadError::Depth { limit: 64 }));
-}
-
-#[test]
-fn arrays_of_numbers_become_doubles_below_the_arguments() {
-    let limits = Limits { doubles: 2, ..Limits::default() };
-    let mut buffer = [0; 64];
-    let mut writer = MessagePackWriter::new(&mut buffer);
-    writer.array(1);
-    writer.array(2);
-    writer.doubles(&[1.5, f64::INFINITY]);
-    writer.array(3);
-    writer.unsigned(7);
-    writer.float(-2.5);
-    writer.signed(-9);
-    let length = writer.length();
-    let expected = Tree::Array(vec![Tree::Array(vec![
-        Tree::Doubles(vec![1.5, f64::INFINITY]),
-        Tree::Doubles(vec![7.0, -2.5, -9.0]),
-    ])]);
-    assert_eq!(read(&buffer[..length], limits), Ok(expected));
-}
-
-#[test]
-fn what_a_double_cannot_hold_keeps_its_array() {
-    let limits = Limits { doubles: 2, ..Limits::default() };
-    let odd = |third: Tree| {
-        Tree::Array(vec![Tree::Array(vec![Tree::Array(vec![Tree::Float(1.0), Tree::Float(2.0), third])])])
-    };
-    for third in [Tree::Null, Tree::Text("x".into()), Tree::Unsigned((1 << 53) + 1), Tree::Signed(i64::MIN)] {
-        assert_eq!(read(&write(&odd(third.clone())), limits), Ok(odd(third)));
-    }
-}
-
-#[test]
-fn a_short_buffer_tells_the_length_that_is_needed() {
-    let value = Tree::Array(vec![Tree::Text("abc".into()), Tree::Doubles(vec![1.0; 100]), Tree::Null]);
-    let whole = write(&value);
-    for size in 0..whole.len() {
-        let mut buffer = vec![0xee; size];
-        let mut writer = MessagePackWriter::new(&mut buffer);
-        write_tree(&mut writer, &value);
-        assert_eq!(writer.length(), whole.len());
-    }
-}
-
-proptest! {
-    #[test]
-    fn what_is_written_is_read(value in tree()) {
-        let bytes = write(&value);
-        prop_assert_eq!(read(&bytes, Limits { doubles: 0, ..Limits::default() }), Ok(value.plain()));
-        let mut reader = MessagePackReader::new(&bytes);
-        prop_assert_eq!(skip_value(&mut reader, 64), Ok(()));
-        prop_assert_eq!(reader.remaining(), 0);
-    }
-
-    #[test]
-    fn doubles_read_as_arrays_or_columns_are_the_same(value in tree(), doubles in 1usize..5) {
-        let bytes = write(&value);
-        let read = read(&bytes, Limits { doubles, ..Limits::default() }).unwrap();
-        prop_assert_eq!(write(&read.plain()).len() <= bytes.len() * 9, true);
-        prop_assert!(read.plain().same_numbers(&value.plain()));
-    }
-
-    #[test]
-    fn a_cut_message_is_truncated(value in tree(), cut in 0.0f64..1.0) {
-        let bytes = write(&value);
-        let cut = ((bytes.len() as f64) * cut) as usize;
-        prop_assert_eq!(read(&bytes[..cut], Limits { doubles: 2, ..Limits::default() }), Err(ReadError::Truncated));
-    }
-
-    #[test]
-    fn any_bytes_are_read_or_refused_alike_by_both_readings(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let value = read(&bytes, Limits::default());
-        let mut reader = MessagePackReader::new(&bytes);
-        let skipped = skip_value(&mut reader, 64).and_then(|()| match reader.remaining() {
-            0 => Ok(()),
-            length => Err(ReadError::Trailing { length }),
-        });
-        prop_assert_eq!(value.map(|_| ()), skipped);
-    }
 }
 
 #[test]

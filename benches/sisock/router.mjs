@@ -1,5 +1,5 @@
-// The embedded router in a process of its own; prints its port.
-import { WampRouter } from '../../ts/sisock/index.js'
+// The embedded router, as it is published (dist), in a process of its own; prints its port.
+import { WampRouter } from '../../dist/sisock/index.js'
 
 const router = new WampRouter({
   users: {
