@@ -67,7 +67,7 @@ export const command: Command = {
     const onAbort = (): void => void served.drain()
     call.signal.addEventListener('abort', onAbort, { once: true })
     if (call.json) await call.out.json({ event: 'serving', system, port: served.port })
-    else call.err.write(`serving ${system} on port ${served.port}\n`)
+    else call.err.write(`serving ${system}${served.port > 0 ? ` on port ${served.port}` : ''}\n`)
     const error = await served.closed
     clearInterval(alive)
     call.signal.removeEventListener('abort', onAbort)

@@ -39,6 +39,13 @@ interface Cached {
   bytes: number
 }
 
+/** What is asked of a node, beside the window. */
+interface Question {
+  readonly node: string
+  readonly fields: readonly string[]
+  readonly request: DataRequest
+}
+
 /** Windows shorter than this are not cut any further, seconds. */
 const SHORTEST = 1e-3
 
@@ -129,41 +136,32 @@ export class DataNodeConsumer extends WampClient {
   ): Promise<DataResult> {
     checked(node)
     if (fields.some((name) => this.#fields.get(node)?.[name] === undefined)) await this.getFields(node, 1, 0, request)
-    const known = this.#fields.get(node) ?? {}
-    const { minStride = null } = request
+    const question = { node, fields, request }
     const isAbsolute = start > 0 && end > 0
-    if (!isAbsolute || minStride !== null || (this.#config.cacheBytes ?? DEFAULT_CACHE) === 0) {
-      return this.#fetch(node, fields, start, end, request)
+    if (!isAbsolute || (request.minStride ?? null) !== null || (this.#config.cacheBytes ?? DEFAULT_CACHE) === 0) {
+      return this.#fetch(question, start, end)
     }
-    return this.#cached(node, fields, known, start, end, request)
+    return this.#cached(question, start, end)
   }
 
-  #cached(
-    node: string,
-    fields: readonly string[],
-    known: FieldsReply[0],
-    start: number,
-    end: number,
-    request: DataRequest,
-  ): Promise<DataResult> {
+  async #cached(question: Question, start: number, end: number): Promise<DataResult> {
+    const { node, fields } = question
+    const known = this.#fields.get(node) ?? {}
     const key = JSON.stringify([node, [...fields].sort()])
     const cached = this.#cache.get(key)
     if (cached === undefined || start < cached.from || start >= cached.until) {
-      return this.#fetch(node, fields, start, end, request).then((result) => {
-        this.#keep(key, start, end, result, known)
-        return result
-      })
+      const result = await this.#fetch(question, start, end)
+      this.#keep(key, start, end, result, known)
+      return result
     }
     // The newest use is last: the first goes when there is no room.
     this.#cache.delete(key)
     this.#cache.set(key, cached)
-    if (end <= cached.until) return Promise.resolve(sliceResult(cached.result, known, start, end))
-    return this.#fetch(node, fields, cached.until, end, request).then((rest) => {
-      const whole = joinResults([sliceResult(cached.result, known, cached.from, cached.until), rest])
-      this.#keep(key, cached.from, end, whole, known)
-      const result = sliceResult(whole, known, start, end)
-      return { data: result.data, timeline: { ...result.timeline } }
-    })
+    if (end <= cached.until) return sliceResult(cached.result, known, start, end)
+    const rest = await this.#fetch(question, cached.until, end)
+    const whole = joinResults([sliceResult(cached.result, known, cached.from, cached.until), rest])
+    this.#keep(key, cached.from, end, whole, known)
+    return sliceResult(whole, known, start, end)
   }
 
   #keep(key: string, from: number, end: number, result: DataResult, known: FieldsReply[0]): void {
@@ -195,75 +193,47 @@ export class DataNodeConsumer extends WampClient {
   }
 
   /** Asks for all at once, or piece by piece. */
-  #fetch(
-    node: string,
-    fields: readonly string[],
-    start: number,
-    end: number,
-    request: DataRequest,
-  ): Promise<DataResult> {
-    const isWhole = !((request.chunk ?? 0) > 0)
-    return (isWhole ? this.#window : this.#pieces).call(this, node, fields, start, end, request)
+  #fetch(question: Question, start: number, end: number): Promise<DataResult> {
+    const { chunk = 0 } = question.request
+    return chunk > 0 ? this.#pieces(question, start, end, chunk) : this.#window(question, start, end)
   }
 
-  async #pieces(
-    node: string,
-    fields: readonly string[],
-    start: number,
-    end: number,
-    request: DataRequest,
-  ): Promise<DataResult> {
-    const { chunk = Number.POSITIVE_INFINITY } = request
+  async #pieces(question: Question, start: number, end: number, chunk: number): Promise<DataResult> {
     const [from, to] = [sisockToUnixTime(start, this.#now()), sisockToUnixTime(end, this.#now())]
     const results: DataResult[] = []
     for (let at = from; at < to; at += chunk) {
-      results.push(await this.#window(node, fields, at, Math.min(at + chunk, to), request))
+      results.push(await this.#window(question, at, Math.min(at + chunk, to)))
     }
     return results.length === 0
-      ? { data: Object.fromEntries(fields.map((name) => [name, []])), timeline: {} }
+      ? { data: Object.fromEntries(question.fields.map((name) => [name, []])), timeline: {} }
       : joinResults(results)
   }
 
   /** What is too much for the node is halved. */
-  async #window(
-    node: string,
-    fields: readonly string[],
-    start: number,
-    end: number,
-    request: DataRequest,
-  ): Promise<DataResult> {
-    const answer = await this.#ask(node, fields, start, end, request)
+  async #window(question: Question, start: number, end: number): Promise<DataResult> {
+    const { node } = question
+    const answer = await this.#ask(question, start, end)
     if (answer !== false) return readData(answer, this.#fields.get(node) ?? {})
     const [from, to] = [sisockToUnixTime(start, this.#now()), sisockToUnixTime(end, this.#now())]
     const middle = from + (to - from) / 2
     if (!(to - from > SHORTEST) || middle <= from || middle >= to) {
       throw sisockError('ERR_SISOCK_ALLOWANCE', `${node} gives less than the samples of ${from} to ${to} at once`)
     }
-    return joinResults([
-      await this.#window(node, fields, from, middle, request),
-      await this.#window(node, fields, middle, to, request),
-    ])
+    return joinResults([await this.#window(question, from, middle), await this.#window(question, middle, to)])
   }
 
-  async #ask(
-    node: string,
-    fields: readonly string[],
-    start: number,
-    end: number,
-    request: DataRequest,
-  ): Promise<unknown> {
-    const { minStride = null, timeout, signal } = request
+  async #ask({ node, fields, request }: Question, start: number, end: number): Promise<unknown> {
+    const { minStride = null } = request
     const args = minStride === null ? [fields, start, end] : [fields, start, end, minStride]
-    const options = { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) }
     if (this.isBinary && this.#config.columns !== false && !this.#plain.has(node)) {
       try {
-        return await this.call(nodeUri(node, 'get_columns'), args, undefined, options)
+        return await this.call(nodeUri(node, 'get_columns'), args, undefined, request)
       } catch (error) {
         if ((error as MeasurandError).code !== 'ERR_SISOCK_PROCEDURE_MISSING') throw error
         this.#plain.add(node)
       }
     }
-    return this.call(nodeUri(node, 'get_data'), args, undefined, options)
+    return this.call(nodeUri(node, 'get_data'), args, undefined, request)
   }
 
   #changed(kind: NodeEvent['kind'], value: unknown): void {

@@ -52,16 +52,12 @@ impl<'a> MessagePackReader<'a> {
 impl<'a> Reader<'a> for MessagePackReader<'a> {
     const FLOAT64: u8 = FLOAT64;
 
-    fn cursor(&mut self) -> &mut Cursor<'a> {
+    fn cursor(&self) -> &Cursor<'a> {
+        &self.cursor
+    }
+
+    fn cursor_mut(&mut self) -> &mut Cursor<'a> {
         &mut self.cursor
-    }
-
-    fn position(&self) -> usize {
-        self.cursor.position()
-    }
-
-    fn remaining(&self) -> usize {
-        self.cursor.rest().len()
     }
 
     fn token(&mut self) -> Result<Token<'a>, ReadError> {

@@ -92,19 +92,26 @@ pub trait Reader<'a> {
     const FLOAT64: u8;
 
     /// The bytes that are read.
-    fn cursor(&mut self) -> &mut Cursor<'a>;
+    fn cursor(&self) -> &Cursor<'a>;
 
-    /// Bytes read so far.
-    fn position(&self) -> usize;
-
-    /// Bytes not read yet.
-    fn remaining(&self) -> usize;
+    /// The bytes that are read, to read on.
+    fn cursor_mut(&mut self) -> &mut Cursor<'a>;
 
     /// Reads the next step. The count of an array or map is at most what the remaining bytes can hold.
     fn token(&mut self) -> Result<Token<'a>, ReadError>;
 
     /// Whether the next step is a number.
     fn at_number(&self) -> bool;
+
+    /// Bytes read so far.
+    fn position(&self) -> usize {
+        self.cursor().position()
+    }
+
+    /// Bytes not read yet.
+    fn remaining(&self) -> usize {
+        self.cursor().rest().len()
+    }
 
     /// Reads exactly as many numbers as `out` has places. Gives `false` and stays where it was when one of them is no
     /// number, or an integer that a double cannot hold.
@@ -120,7 +127,7 @@ pub trait Reader<'a> {
                 if taken == 0 {
                     return Err(ReadError::Truncated);
                 }
-                self.cursor().take(taken * 9)?;
+                self.cursor_mut().take(taken * 9)?;
                 done += taken;
                 continue;
             }
@@ -133,7 +140,7 @@ pub trait Reader<'a> {
                 _ => None,
             };
             let (Some(value), Some(place)) = (value, rest.first_mut()) else {
-                self.cursor().seek(start);
+                self.cursor_mut().seek(start);
                 return Ok(false);
             };
             *place = value;
@@ -144,7 +151,7 @@ pub trait Reader<'a> {
 
     /// Reads over as many doubles as follow one another, `limit` at most; gives how many.
     fn skip_doubles(&mut self, limit: usize) -> usize {
-        let cursor = self.cursor();
+        let cursor = self.cursor_mut();
         let count = count_doubles(cursor.rest(), Self::FLOAT64, limit);
         cursor.seek(cursor.position() + count * 9);
         count

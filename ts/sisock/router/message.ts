@@ -66,7 +66,7 @@ export class Message {
   readonly #count: number
   readonly #end: number
   /** Start and end of every item. */
-  readonly #ranges: Float64Array
+  readonly #ranges: readonly number[]
   readonly #textStart: number
   readonly #textEnd: number
   #payload: readonly unknown[] | undefined
@@ -87,7 +87,9 @@ export class Message {
     this.second = head[HEAD.second] as number
     this.#textStart = head[HEAD.textStart] as number
     this.#textEnd = head[HEAD.textEnd] as number
-    this.#ranges = head.slice(HEAD.items, HEAD.first)
+    const ranges = new Array<number>(HEAD.first - HEAD.items)
+    for (let place = 0; place < ranges.length; place++) ranges[place] = head[HEAD.items + place] as number
+    this.#ranges = ranges
   }
 
   /** The whole message. */
