@@ -74,6 +74,10 @@ test('a run by the controller: every record, the metadata, the state of each', a
   t.is((await controller.command('Sender.a', 'get_run_id')).text, 'run_7')
   const { payload } = await controller.command('Sender.a', 'get_config')
   t.like(payload, { records: 200, _data: { payload_threshold: 128 } })
+  // Another run begins where the one before ended, in ORBIT.
+  await controller.run({ runId: 'run_8', configurations, until: until(() => counter.ends.length === 1) })
+  t.is(counter.ends.length, 2)
+  t.like(counter.ends[1], { run_id: 'run_8', condition: 'GOOD' })
   await close()
 })
 

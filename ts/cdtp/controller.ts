@@ -178,13 +178,19 @@ export class Controller implements AsyncDisposable {
     await Promise.all(satellites.map((satellite) => this.#arrived(satellite, TRANSITIONS[name].to)))
   }
 
-  /** A whole run of the satellites found, from NEW or wherever they are to ORBIT. */
+  /** A whole run of the satellites found, from wherever they are between runs to ORBIT. */
   async run({ runId, configurations = {}, until }: RunOptions): Promise<void> {
     const { satellites } = this
     const config = (satellite: string): Values => {
       const name = Object.keys(configurations).find((key) => key.toLowerCase() === satellite.toLowerCase())
       return name === undefined ? {} : (configurations[name] as Values)
     }
+    const states = await Promise.all(satellites.map((satellite) => this.state(satellite)))
+    // What was launched for a run before has to land: it may get another configuration.
+    await this.transition(
+      satellites.filter((_, at) => states[at] === 'ORBIT'),
+      'land',
+    )
     await this.transition(satellites, 'initialize', config)
     await this.transition(satellites, 'launch')
     const transmits = (name: string): boolean => this.#chirp.find(name, Service.DATA) !== undefined

@@ -375,10 +375,10 @@ export class Satellite {
         return this.aroundStarting(this.#runId)
       case 'stop':
         await this.#endRun()
-        return this.aroundStopping()
+        return this.#lastMetrics(this.aroundStopping())
       case 'interrupt':
         await this.#endRun()
-        return this.aroundInterrupting()
+        return this.#lastMetrics(this.aroundInterrupting())
     }
   }
 
@@ -431,7 +431,13 @@ export class Satellite {
     this.#metricTimer?.cancel()
     run?.ending.abort()
     await run?.done
-    if (run !== undefined) this.tellMetrics()
+  }
+
+  /** The metrics of a run are told once more when all of it has gone out or come in. */
+  async #lastMetrics(work: Promise<string | undefined>): Promise<string | undefined> {
+    const status = await work
+    this.tellMetrics()
+    return status
   }
 
   async #fail(error: Error): Promise<void> {

@@ -95,6 +95,8 @@ async function watch(call: Call, group: string): Promise<number> {
         void call.out.json({ event: kind, sender, time, level, topic, value, unit })
         return
       }
+      // The heartbeats have told it already.
+      if (kind === 'metric' && topic === 'STATE') return
       const what = kind === 'log' ? `${level} ${topic} ${value}` : `${topic} = ${value} ${unit ?? ''}`
       void call.out.line(`${formatTime(time)} ${sender} ${what}`)
     },
