@@ -1,4 +1,4 @@
-import { pipeline, type SourceUrl } from '../ingest/index.js'
+import { loadSystem, pipeline, type SourceUrl } from '../ingest/index.js'
 import type { Source } from '../session/index.js'
 import { Playback, View } from '../view/index.js'
 import type { Call, Command } from './command.js'
@@ -8,6 +8,7 @@ import { open, pipelineOptions, SOURCE_OPTIONS, urlsOf } from './source-options.
 import { summarize } from './summary.js'
 import { parseChoice, parseCount } from './values.js'
 
+const IS_URL = /^[a-z][a-z0-9+.-]*:/i
 const SPEEDS = ['1', '10', 'max'] as const
 
 /** The options of the live page, for every command that has one. */
@@ -23,6 +24,11 @@ export const command: Command = {
     ...VIEW_OPTIONS,
     speed: { value: '1|10|max', line: 'how fast a recording is shown, from when the page is open; 1 unless told' },
     ...SOURCE_OPTIONS,
+  },
+  /** A folder is a recording, with the options of one. */
+  async optionsOf(args) {
+    const isFolder = args.some((argument) => !argument.startsWith('-') && !IS_URL.test(argument))
+    return isFolder ? (await loadSystem('file')).sourceOptions : {}
   },
   async run(call) {
     const url = await oneUrl(call)
@@ -60,7 +66,7 @@ export async function openView(call: Call, source: Source, port?: number): Promi
 }
 
 async function oneUrl(call: Call): Promise<SourceUrl> {
-  const args = call.args.map((argument) => (/^[a-z][a-z0-9+.-]*:/i.test(argument) ? argument : `file:${argument}`))
+  const args = call.args.map((argument) => (IS_URL.test(argument) ? argument : `file:${argument}`))
   const urls = await urlsOf({ ...call, args })
   const [url] = urls
   if (url !== undefined && urls.length === 1) return url

@@ -10,7 +10,7 @@ import {
 } from '../session/index.js'
 import { call, type Message } from './codec.js'
 import { ControlConnection, type ControlLimits, expectOk, messageReader, portOf } from './control-connection.js'
-import { DataConnection, type DataOptions } from './data-connection.js'
+import { addSignal, DataConnection, type DataOptions } from './data-connection.js'
 import { tiaError } from './error-codes.js'
 import { type MetaInfo, readMetaInfo, type SignalChoice, writeChoice } from './meta-info.js'
 import type { TiAPacket } from './packet.js'
@@ -291,6 +291,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
       const asked = kind === 'tcp' ? this.cmdGetDataConnectionTcp() : this.cmdGetDataConnectionUdp()
       stream.port = (await asked)[1]
     } else if (this.#metaInfo === undefined) await this.cmdGetMetaInfo()
+    for (const signal of this.#metaInfo?.signals ?? []) if (signal.bit >= 0) addSignal(this.signals, this.name, signal)
     const { port } = stream
     const transport =
       kind === 'tcp'

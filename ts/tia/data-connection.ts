@@ -166,22 +166,9 @@ export class DataConnection {
     this.transport.close()
   }
 
-  /** Adds the rows of a signal's channels to the signal table. */
-  #setRows({ type, bit, sampleRate, blocksize, labels }: SignalInfo): void {
-    const name = nameOfBit(bit)
-    const rows = labels.map((label, channel) =>
-      this.#hooks.signals.add({
-        source: this.#source,
-        nativeId: Buffer.from(`${name}/${channel + 1}`),
-        name: label,
-        kind: name,
-        type: 'float32',
-        rateHz: sampleRate > 0 ? sampleRate : null,
-        timeline: name,
-        meta: { channel: channel + 1, blocksize, ...(type === name ? {} : { type }) },
-      }),
-    )
-    this.#measurements?.setSignal(bit, rows, sampleRate)
+  #setRows(signal: SignalInfo): void {
+    const rows = addSignal(this.#hooks.signals, this.#source, signal)
+    this.#measurements?.setSignal(signal.bit, rows, signal.sampleRate)
   }
 
   #notice(notice: Notice): void {
@@ -293,4 +280,25 @@ function samplesPerPacket({ signals }: MetaInfo): number | undefined {
       sampleRate > 0 && blocksize > 0 && sampleRate * first.blocksize === first.sampleRate * blocksize,
   )
   return isEven ? signals.reduce((sum, { channels, blocksize }) => sum + channels * blocksize, 0) : undefined
+}
+
+/** Adds the channels of a signal to the signal table; gives their rows. */
+export function addSignal(
+  signals: SignalTable,
+  source: string,
+  { type, bit, sampleRate, blocksize, labels }: SignalInfo,
+): number[] {
+  const name = nameOfBit(bit)
+  return labels.map((label, channel) =>
+    signals.add({
+      source,
+      nativeId: Buffer.from(`${name}/${channel + 1}`),
+      name: label,
+      kind: name,
+      type: 'float32',
+      rateHz: sampleRate > 0 ? sampleRate : null,
+      timeline: name,
+      meta: { channel: channel + 1, blocksize, ...(type === name ? {} : { type }) },
+    }),
+  )
 }

@@ -1,6 +1,5 @@
 import {
   aborted,
-  CAPTURE_KIND,
   type CaptureItem,
   type Listener,
   type Network,
@@ -37,7 +36,10 @@ export async function replayCapture(
   const replay = new Replay(place)
   try {
     await replay.listen()
-    for await (const item of items) await replay.take(item)
+    for await (const item of items) {
+      await replay.take(item)
+      if (replay.isOver) break
+    }
     await replay.finish()
   } finally {
     await replay.close()
@@ -55,7 +57,7 @@ interface Connection {
   asked: string
   wake: () => void
   readonly closed: Promise<void>
-  close: () => void
+  isClosed: boolean
 }
 
 class Replay {
@@ -74,6 +76,12 @@ class Replay {
     this.#place = place
   }
 
+  /** Whether the client has hung up. */
+  get isOver(): boolean {
+    const controls = this.#controlChannels.map((channel) => this.#connections.get(channel))
+    return controls.length > 0 && controls.every((connection) => connection?.isClosed)
+  }
+
   async listen(): Promise<void> {
     const { network, host, port, onListening } = this.#place
     const listener = await network.listen({ host, port }, (transport) => {
@@ -84,8 +92,8 @@ class Replay {
     onListening(listener.port)
   }
 
-  async take({ channel, direction, kind, bytes }: CaptureItem): Promise<void> {
-    const connection = await this.#connectionOf(channel, direction, kind, bytes)
+  async take({ channel, direction, bytes }: CaptureItem): Promise<void> {
+    const connection = await this.#connectionOf(channel, direction, bytes)
     if (direction === 'sent') {
       connection.wanted += bytes.length
       connection.asked = Buffer.from(bytes).toString('latin1')
@@ -94,15 +102,19 @@ class Replay {
     await this.#asked(connection)
     const text = connection.wanted > 0 ? Buffer.from(bytes).toString('latin1') : ''
     const sent = PORT.test(text) ? await this.#withPort(text, connection) : Uint8Array.from(bytes)
-    await new Promise<void>((resolve) => connection.transport?.write(sent, resolve))
+    const written = new Promise<void>((resolve) => connection.transport?.write(sent, resolve))
+    // A client that has what it wants hangs up.
+    await Promise.race([written, connection.closed])
+    if (connection.isClosed) return
     this.bytes += bytes.length
     this.items++
   }
 
   /** The client has what it asked for: it hangs up, or some time passes. */
   async finish(): Promise<void> {
-    for (const { transport } of this.#connections.values()) transport?.end()
-    const closed = Promise.all(Array.from(this.#connections.values(), (connection) => connection.closed))
+    const connections = [...this.#connections.values()]
+    for (const { transport } of connections) transport?.end()
+    const closed = Promise.all(connections.map((connection) => connection.closed))
     await Promise.race([closed, this.#later(LINGER)])
   }
 
@@ -111,12 +123,7 @@ class Replay {
     for (const listener of this.#listeners) await listener.close()
   }
 
-  async #connectionOf(
-    channel: number,
-    direction: CaptureItem['direction'],
-    kind: number,
-    bytes: Uint8Array,
-  ): Promise<Connection> {
+  async #connectionOf(channel: number, direction: CaptureItem['direction'], bytes: Uint8Array): Promise<Connection> {
     const known = this.#connections.get(channel)
     if (known !== undefined) return known
     let close = (): void => {}
@@ -124,7 +131,7 @@ class Replay {
       close = resolve
     })
     const fresh = { transport: undefined, got: 0, wanted: 0, asked: '', wake: () => {} }
-    const connection: Connection = { ...fresh, closed, close }
+    const connection: Connection = { ...fresh, closed, isClosed: false }
     this.#connections.set(channel, connection)
     const isControl = direction === 'sent' && Buffer.from(bytes.subarray(0, 4)).toString() === 'TiA '
     if (isControl) this.#controlChannels.push(channel)
@@ -140,11 +147,11 @@ class Replay {
         connection.wake()
       },
       onClose: () => {
+        connection.isClosed = true
         connection.wake()
-        connection.close()
+        close()
       },
     })
-    if (kind === CAPTURE_KIND.datagram) close()
     return connection
   }
 
@@ -161,7 +168,7 @@ class Replay {
 
   /** Waits for the request that the captured reply had followed. */
   async #asked(connection: Connection): Promise<void> {
-    const late = this.#later(PATIENCE).then(() => 'late')
+    const late = Promise.race([this.#later(PATIENCE), connection.closed]).then(() => 'late')
     while (connection.got < connection.wanted) {
       const woken = new Promise<void>((resolve) => {
         connection.wake = resolve
