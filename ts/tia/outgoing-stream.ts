@@ -1,5 +1,18 @@
-import { type Clock, type MeasurandError, Outbox, type Policy, type Stats, type Transport } from '../session/index.js'
+import {
+  type Clock,
+  type MeasurandError,
+  Outbox,
+  type Policy,
+  type Stats,
+  sessionError,
+  sleep,
+  type Transport,
+} from '../session/index.js'
 import { type ChannelSelection, call, renumberPackets } from './codec.js'
+
+const NOTHING = new Uint8Array(0)
+/** ms that a client may take nothing while the server waits for it to end. */
+const STALL = 5000
 
 /** Packets that the server has made at once. */
 export interface Build {
@@ -30,11 +43,16 @@ export class OutgoingStream {
   #transport: Transport | undefined
   #outbox: Outbox | undefined
   #isStarted = false
+  readonly #closed: Promise<void>
+  #onClosed: () => void = () => {}
   #base: number | undefined
   #next = 0
 
   constructor(options: OutgoingOptions) {
     this.#options = options
+    this.#closed = new Promise((resolve) => {
+      this.#onClosed = resolve
+    })
   }
 
   /** The client's data connection stands. */
@@ -49,6 +67,7 @@ export class OutgoingStream {
       onEnd: () => {},
       onClose: () => {
         outbox.close()
+        this.#onClosed()
         onClose()
       },
     })
@@ -105,15 +124,42 @@ export class OutgoingStream {
     await this.#outbox?.ready()
   }
 
-  /** Sends what waits, then closes. */
+  /** Sends what waits, then closes. A client that takes nothing of it for five seconds is given up. */
   async end(): Promise<void> {
-    await this.#outbox?.flushed()
-    this.#transport?.end()
+    const [outbox, transport] = [this.#outbox, this.#transport]
+    if (outbox === undefined || transport === undefined) return
+    const written = Promise.race([this.#written(outbox, transport), this.#closed])
+    for (let left = outbox.queuedBytes; !(await this.#within(STALL, written)); left = outbox.queuedBytes) {
+      if (outbox.queuedBytes < left) continue
+      this.#options.onDrop(outbox.close())
+      this.#options.onOverflow(sessionError('ERR_SESSION_QUEUE_FULL', `${transport.peer} takes nothing any more`))
+      return
+    }
+    transport.end()
   }
 
   close(): void {
     this.#outbox?.close()
     this.#transport?.close()
+  }
+
+  /** Resolves when the kernel has every byte. */
+  async #written(outbox: Outbox, transport: Transport): Promise<void> {
+    await outbox.flushed()
+    if (this.#options.isDatagram) return
+    await new Promise<void>((resolve) => transport.write(NOTHING, resolve))
+  }
+
+  /** Whether something happens in so many ms. */
+  async #within(ms: number, event: Promise<void>): Promise<boolean> {
+    const timer = new AbortController()
+    const late = sleep(this.#options.clock, ms, timer.signal).then(
+      () => false,
+      () => false,
+    )
+    const isInTime = await Promise.race([event.then(() => true), late])
+    timer.abort()
+    return isInTime
   }
 
   /** The packets as this client numbers them. */
