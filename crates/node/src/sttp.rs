@@ -282,7 +282,7 @@ impl SttpEncoder {
     }
 
     /// Moves the base times on where the block's measurements could not count from them, and gives the frame that says so.
-    /// The real time is `now`, ticks, or the latest of the block where that is null.
+    /// The real time is `now`, ticks, or the later of the block's first and last where that is null.
     #[napi(catch_unwind)]
     pub fn rotate_base_times(&mut self, mut block: Uint8Array, now: Option<BigInt>) -> Result<Option<Buffer>> {
         self.inner.call(|encoder| {
@@ -292,7 +292,7 @@ impl SttpEncoder {
                     // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
                     let bytes = unsafe { block.as_mut() };
                     let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-                    MeasurementRows::of(&block).latest_ticks()
+                    MeasurementRows::of(&block).recent_ticks()
                 }
             };
             let mut frame = Vec::new();

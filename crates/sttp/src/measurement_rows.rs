@@ -52,13 +52,11 @@ impl<'a> MeasurementRows<'a> {
         }
     }
 
-    /// The latest time of all, ticks without leap bits; 0 where none is known.
-    pub fn latest_ticks(&self) -> u64 {
-        if self.raw_time.is_empty() {
-            self.time.iter().copied().max().map_or(0, ticks::from_ns)
-        } else {
-            self.raw_time.iter().map(|ticks| ticks & ticks::VALUE_MASK).max().unwrap_or(0)
-        }
+    /// The later of the first and the last row's time, ticks without leap bits; 0 where neither is known. Rows are published
+    /// about in their order, and to look at all of them would cost as much as to encode them.
+    pub fn recent_ticks(&self) -> u64 {
+        let last = self.len().saturating_sub(1);
+        (self.ticks(0) & ticks::VALUE_MASK).max(self.ticks(last) & ticks::VALUE_MASK)
     }
 
     /// The rows that a block holds.
