@@ -2,7 +2,8 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Clock, Timer } from '../session/index.js'
 import { BUFFER_BLOCK } from './buffer-block.js'
-import { sttpWriteResponse } from './codec.js'
+import { type SttpSubscription, sttpWriteResponse } from './codec.js'
+import { hasModes, MODE } from './codes.js'
 
 /** What a sender of buffer blocks needs of its connection. */
 export interface BufferBlockHost {
@@ -131,5 +132,24 @@ export class BufferBlockSender {
       ),
     )
     return true
+  }
+}
+
+/** The setting of a subscription that says when blocks are sent again, in s, and its default in ms. */
+const RETRANSMISSION = 'bufferblockretransmissiontimeout'
+const RETRANSMISSION_DELAY = 5000
+/** Subscribers that know no flags. */
+const FLAGLESS = /^STTP (Go|C\+\+) /
+
+/** How blocks are sent to a client of these operational modes. */
+export function bufferBlockForm(subscription: SttpSubscription | undefined, modes: number): BufferBlockForm {
+  const { source = '', other = [] } = subscription ?? {}
+  const hasFlags = !FLAGLESS.test(source)
+  const named = other.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === RETRANSMISSION)
+  const seconds = named < 0 ? Number.NaN : Number(other[named + 1])
+  return {
+    hasFlags,
+    isCompressed: hasFlags && hasModes(modes, MODE.compressPayload | MODE.gzip),
+    retransmission: seconds > 0 ? Math.min(seconds, 3600) * 1000 : RETRANSMISSION_DELAY,
   }
 }

@@ -1,75 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import {
-  type Clock,
-  type MeasurandError,
-  Outbox,
-  type Policy,
-  type Stats,
-  type StatsSnapshot,
-  type Timer,
-  type Transport,
-} from '../session/index.js'
-import { type BufferBlockForm, BufferBlockSender } from './buffer-block-sender.js'
+import { type MeasurandError, Outbox, type Policy, type Timer, type Transport } from '../session/index.js'
+import { BufferBlockSender, bufferBlockForm } from './buffer-block-sender.js'
 import { ClientStats } from './client-stats.js'
 import { asSttpError, type SttpCommand, type SttpSubscription, SttpUplink, sttpWriteResponse } from './codec.js'
-import { COMMAND, datagramModes, hasModes, isTssc, MODE, RESPONSE, versionOf } from './codes.js'
+import { COMMAND, datagramModes, isTssc, STTPAPI, versionOf } from './codes.js'
 import type { Cohort } from './cohort.js'
 import { CohortMember, type MemberHost } from './cohort-member.js'
+import type { ClientDescription, ConnectionHost } from './connection-host.js'
 import type { DataChannel } from './data-channel.js'
 import { guidText } from './measurement.js'
+import { Notifications, textNotification } from './notifications.js'
 import type { ServedSubscription } from './served-subscription.js'
-import type { PayloadEncoding } from './subscription.js'
-
-/** What a connection needs of its publisher. */
-export interface ConnectionHost {
-  readonly clock: Clock
-  readonly queueBytes: number
-  readonly policy: Policy
-  readonly stats: Stats
-  /** Metadata for a refresh with these filters; rejects with why there are none. */
-  metadata(filters: string, modes: number): Promise<Uint8Array>
-  /** What is to serve a subscription, `before` among it if it can; throws what is wrong with the subscription. */
-  serve(
-    connection: ClientConnection,
-    subscription: SttpSubscription,
-    before: ServedSubscription | undefined,
-  ): ServedSubscription
-  /** Opens the data channel of a subscription that asks for one; rejects where there can be none. */
-  openChannel(connection: ClientConnection, subscription: SttpSubscription): Promise<DataChannel>
-  told(connection: ClientConnection, event: ConnectionEvent): void
-  dropped(connection: ClientConnection, rows: number): void
-  /** A buffer block of so many bytes may not have arrived. */
-  lostBlock(connection: ClientConnection, bytes: number): void
-  malformed(connection: ClientConnection, code: string, offset: number, length: number): void
-}
-
-/** What happened on a connection. */
-export type ConnectionEvent =
-  | { readonly kind: 'joined' | 'unsubscribed' }
-  | { readonly kind: 'left'; readonly error?: MeasurandError }
-  | { readonly kind: 'subscribed'; readonly signals: number }
-  | { readonly kind: 'user-command'; readonly number: number; readonly payload: Uint8Array }
-  | { readonly kind: 'processing-interval'; readonly interval: number }
-  | { readonly kind: 'buffer-block-confirmed'; readonly sequence: number }
-  | { readonly kind: 'notification-confirmed'; readonly hash: number }
-
-/** What a publisher says of one of its subscribers. */
-export interface ClientDescription {
-  /** `host:port`. */
-  readonly peer: string
-  /** GUID that the publisher gave it. */
-  readonly subscriberId: string
-  /** Name and version of its program, as far as it has said. */
-  readonly program: string
-  /** Of the protocol; 0 before it has said it. */
-  readonly version: number
-  readonly encoding: PayloadEncoding
-  readonly isSubscribed: boolean
-  readonly filter: string | null
-  /** Signals of its subscription. */
-  readonly signals: number
-  readonly stats: StatsSnapshot
-}
 
 /** A publisher says that it is alive this often, ms. */
 const NO_OP_INTERVAL = 5000
@@ -77,10 +18,6 @@ const NO_OP_INTERVAL = 5000
 const REFUSED_DELAY = 1000
 /** A client has this long to confirm a cache when the publisher stops, ms. */
 const CONFIRMATION_DELAY = 5000
-/** The setting of a subscription that says when blocks are sent again, in s, and its default in ms. */
-const RETRANSMISSION = 'bufferblockretransmissiontimeout'
-const RETRANSMISSION_DELAY = 5000
-
 /** One subscriber of a {@link Publisher}. */
 export class ClientConnection implements MemberHost {
   /** The publisher's id of it. */
@@ -91,8 +28,7 @@ export class ClientConnection implements MemberHost {
   readonly #transport: Transport
   readonly #uplink = new SttpUplink()
   readonly #bufferBlocks: BufferBlockSender
-  /** Notifications that it has not confirmed, by their hash. */
-  readonly #notifications = new Map<number, (isConfirmed: boolean) => void>()
+  readonly #notifications = new Notifications()
   #noOp: Timer
   #refusal: Timer | undefined
   #modes: number | undefined
@@ -224,15 +160,12 @@ export class ClientConnection implements MemberHost {
    * and at once for sttpapi, which never confirms.
    */
   notify(hash: number, text: string): Promise<boolean> {
-    if (this.#isSttpapi) {
-      // It takes the hash for a part of the text.
-      const payload = Buffer.from(text)
-      const response = { type: 'other', code: RESPONSE.notify, command: COMMAND.subscribe, payload }
-      this.sendFrame(sttpWriteResponse(response, this.modes))
+    if (this.#subscription?.source === STTPAPI) {
+      this.sendFrame(textNotification(text, this.modes))
       return Promise.resolve(false)
     }
     this.sendFrame(sttpWriteResponse({ type: 'notification', hash, text }, this.modes))
-    return new Promise((resolve) => this.#notifications.set(hash, resolve))
+    return this.#notifications.confirmation(hash)
   }
 
   /**
@@ -244,7 +177,7 @@ export class ClientConnection implements MemberHost {
     // Half of what may wait is kept for measurements.
     const isRoom = this.#bufferBlocks.heldBytes + bytes.length <= queueBytes / 2 && !this.isFull
     if (this.#indexOf(row) === undefined || !isRoom) return false
-    void this.#bufferBlocks.send(row, bytes, this.#bufferBlockForm(), confirm)
+    void this.#bufferBlocks.send(row, bytes, bufferBlockForm(this.#subscription, this.modes), confirm)
     return true
   }
 
@@ -332,9 +265,11 @@ export class ClientConnection implements MemberHost {
       case 'rotateCipherKeys':
         this.#rotateKeys()
         break
-      case 'confirmNotification':
-        this.#notificationConfirmed(command.hash ?? 0)
+      case 'confirmNotification': {
+        const { hash = 0 } = command
+        if (this.#notifications.confirmed(hash)) this.#host.told(this, { kind: 'notification-confirmed', hash })
         break
+      }
       case 'confirmBufferBlock': {
         const { sequence = 0 } = command
         if (this.#bufferBlocks.confirmed(sequence)) this.#host.told(this, { kind: 'buffer-block-confirmed', sequence })
@@ -442,18 +377,6 @@ export class ClientConnection implements MemberHost {
     this.#answer(changed ? 'succeeded' : 'failed', COMMAND.updateProcessingInterval, text)
   }
 
-  #notificationConfirmed(hash: number): void {
-    const resolve = this.#notifications.get(hash)
-    if (resolve === undefined) return
-    this.#notifications.delete(hash)
-    resolve(true)
-    this.#host.told(this, { kind: 'notification-confirmed', hash })
-  }
-
-  get #isSttpapi(): boolean {
-    return this.#subscription?.source === 'STTP Python Library'
-  }
-
   #indexOf(row: number): { readonly index: number; readonly cacheIndex: number } | undefined {
     return this.#served instanceof CohortMember ? this.#served.indexOf(row) : undefined
   }
@@ -469,18 +392,6 @@ export class ClientConnection implements MemberHost {
       // Datagrams could be too small for them, and nothing is gained where they are sent until they are confirmed.
       send: (frame) => this.commandOutbox.send(frame),
       lost: (bytes) => this.#host.lostBlock(this, bytes),
-    }
-  }
-
-  #bufferBlockForm(): BufferBlockForm {
-    const { source = '', other = [] } = this.#subscription ?? {}
-    const hasFlags = !/^STTP (Go|C\+\+) /.test(source)
-    const named = other.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === RETRANSMISSION)
-    const seconds = named < 0 ? Number.NaN : Number(other[named + 1])
-    return {
-      hasFlags,
-      isCompressed: hasFlags && hasModes(this.modes, MODE.compressPayload | MODE.gzip),
-      retransmission: seconds > 0 ? Math.min(seconds, 3600) * 1000 : RETRANSMISSION_DELAY,
     }
   }
 
@@ -515,8 +426,7 @@ export class ClientConnection implements MemberHost {
     this.#noOp.cancel()
     this.#refusal?.cancel()
     this.#bufferBlocks.close()
-    for (const resolve of this.#notifications.values()) resolve(false)
-    this.#notifications.clear()
+    this.#notifications.close()
     this.#leave()
     const rows = this.commandOutbox.close() + (this.#channel?.close() ?? 0)
     if (rows > 0) {

@@ -40,3 +40,6 @@ export function datagramModes(modes: number): number {
 export function isTssc(modes: number): boolean {
   return hasModes(modes, MODE.tssc | MODE.compressPayload)
 }
+
+/** How sttpapi, the Python library, names itself. */
+export const STTPAPI = 'STTP Python Library'

@@ -1,5 +1,5 @@
 import type { SttpSubscription } from './codec.js'
-import { isTssc } from './codes.js'
+import { isTssc, STTPAPI } from './codes.js'
 import type { PublisherPermissions } from './publisher-options.js'
 import { Ticks } from './ticks.js'
 
@@ -28,8 +28,6 @@ export interface ThrottleSettings {
   readonly reasonable: { readonly lag: number; readonly lead: number } | null
 }
 
-/** sttpapi's subscriber ends the connection when it meets a time that counts from the second base. */
-const ONE_BASE = 'STTP Python Library'
 const LAG_TIME = 10
 const LEAD_TIME = 5
 const PUBLISH_INTERVAL = 1
@@ -47,7 +45,9 @@ export function cohortFormat(
   const includeTime = !isCompact || (subscription.includeTime ?? true)
   const asked = subscription.requestNanValueFilter === true && permissions.isNaNValueFilterAllowed
   const hasBases = isCompact && includeTime && permissions.useBaseTimeOffsets
-  const baseTimes = !hasBases || subscription.dataChannel ? 0 : subscription.source === ONE_BASE ? 1 : 2
+  // It ends the connection when it meets a time that counts from the second base.
+  const isSttpapi = subscription.source === STTPAPI
+  const baseTimes = !hasBases || subscription.dataChannel ? 0 : isSttpapi ? 1 : 2
   const throttle = subscription.throttled ? throttleSettings(subscription) : null
   const usesClock = baseTimes > 0 || (throttle !== null && throttle.reasonable !== null)
   return {

@@ -1,6 +1,7 @@
 export type { BufferBlock } from './buffer-block.js'
-export type { ClientConnection, ClientDescription } from './client-connection.js'
+export type { ClientConnection } from './client-connection.js'
 export type { ClientStats } from './client-stats.js'
+export type { ClientDescription } from './connection-host.js'
 export {
   type CellValue,
   type DataColumn,
