@@ -4,6 +4,8 @@ mod decode;
 mod encode;
 #[cfg(target_arch = "x86_64")]
 mod run_avx2;
+#[cfg(target_arch = "x86_64")]
+mod run_avx512;
 
 pub use decode::{Body, Decoded, body, decode};
 pub use encode::encode;

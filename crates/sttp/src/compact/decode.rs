@@ -106,8 +106,8 @@ pub fn decode(
     Ok(decoded)
 }
 
-/// Decodes eight records at a time as long as their times have the form of the first, and the time column holds them; says
-/// how many, and how many bytes they are. What stops it is left to the caller.
+/// Decodes eight or sixteen records at a time as long as their times have the form of the first, and the time column holds
+/// them; says how many, and how many bytes they are. What stops it is left to the caller.
 #[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
 fn decode_run(records: &[u8], count: u32, form: &TimeForm, rows: &SignalRows, block: &mut Block<'_>) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
@@ -124,15 +124,29 @@ fn decode_run(records: &[u8], count: u32, form: &TimeForm, rows: &SignalRows, bl
             return (0, 0);
         };
         let time_bytes = form.time_bytes(cflags);
+        let record_bytes = HEAD_BYTES + time_bytes;
+        let mut taken = 0;
+        if record_bytes == RECORD_BYTES
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vbmi")
+        {
+            // SAFETY: the processor has what the function is compiled for.
+            taken = unsafe { super::run_avx512::decode(records, count, rows, block) };
+        }
+        let rest = records.get(taken * record_bytes..).unwrap_or_default();
+        let left = count - taken as u32;
         // SAFETY: the processor has what the functions are compiled for.
-        let taken = unsafe {
+        taken += unsafe {
             match time_bytes {
-                2 => super::run_avx2::decode::<2>(records, count, run, rows, block),
-                4 => super::run_avx2::decode::<4>(records, count, run, rows, block),
-                _ => super::run_avx2::decode::<8>(records, count, run, rows, block),
+                2 => super::run_avx2::decode::<2>(rest, left, run, rows, block),
+                4 => super::run_avx2::decode::<4>(rest, left, run, rows, block),
+                _ => super::run_avx2::decode::<8>(rest, left, run, rows, block),
             }
         };
-        return (taken, taken * (HEAD_BYTES + time_bytes));
+        return (taken, taken * record_bytes);
     }
     let _ = (records, count, form, rows, block);
     (0, 0)

@@ -243,4 +243,61 @@ proptest! {
             }
         }
     }
+
+    /// Each fast path takes a prefix of what the plain path makes of the same records.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    #[allow(unsafe_code, reason = "a function compiled for a processor is called after asking which one it is")]
+    fn fast_paths_give_the_same(
+        rows in proptest::collection::vec(
+            (0..70_u32, prop_oneof![9 => Just(NOW), 1 => NOW..NOW + 9, 1 => any::<u64>()],
+             prop_oneof![19 => Just(0_u8), 1 => any::<u8>()], prop_oneof![9 => any::<u32>(), 1 => 0x7F80_0000..=0x7FFF_FFFF_u32]),
+            0..200,
+        ),
+        calm: bool, sparse: bool, capacity in 1..200_u32,
+    ) {
+        let mut records = Vec::new();
+        for &(index, ticks, flags, bits) in &rows {
+            let (ticks, flags) = if calm { (NOW + ticks % 2, flags & 0x3F) } else { (ticks, flags) };
+            records.push(flags);
+            records.extend(index.to_be_bytes());
+            records.extend(bits.to_be_bytes());
+            records.extend(ticks.to_be_bytes());
+        }
+        let signals: SignalRows = (0..if calm { 70 } else { 65 }).map(|index| (index, index as u32 + u32::from(sparse))).collect();
+        let layout = Layout { capacity, columns: Columns::REQUIRED | Columns::RAW_TIME };
+        let run = |path: u8| {
+            let mut memory = vec![0_u64; layout.byte_length().div_ceil(8)];
+            Block::format(bytemuck::cast_slice_mut(&mut memory), layout).unwrap();
+            let mut block = Block::open(bytemuck::cast_slice_mut(&mut memory)).unwrap();
+            let count = rows.len() as u32;
+            let taken = match path {
+                // SAFETY: the processor has what the functions are compiled for.
+                0 if is_x86_feature_detected!("avx2") => unsafe { run_avx2::decode::<8>(&records, count, RunTime::full(&TimeForm::FULL, 0), &signals, &mut block) },
+                // SAFETY: as before; processors with VBMI have the older parts too.
+                1 if is_x86_feature_detected!("avx512vbmi") => unsafe { run_avx512::decode(&records, count, &signals, &mut block) },
+                _ => 0,
+            };
+            let at = block.len();
+            (taken, block.time[..at].to_vec(), block.value[..at].iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+             block.signal[..at].to_vec(), block.flags[..at].to_vec())
+        };
+        let lanes = [(8, is_x86_feature_detected!("avx2")), (16, is_x86_feature_detected!("avx512vbmi"))];
+        for ((taken, time, value, signal, flags), (lanes, is_there)) in [run(0), run(1)].into_iter().zip(lanes) {
+            if calm && is_there {
+                prop_assert_eq!(taken, rows.len().min(capacity as usize) / lanes * lanes);
+            }
+            for at in 0..taken {
+                let record = &records[at * RECORD_BYTES..][..RECORD_BYTES];
+                let word = |from: usize| u32::from_be_bytes(record[from..from + 4].try_into().unwrap());
+                let ticks = u64::from_be_bytes(record[9..].try_into().unwrap());
+                prop_assert_eq!((time[at], true), ticks::to_ns(ticks));
+                prop_assert_eq!(value[at], value::widen(word(5)).to_bits());
+                prop_assert_eq!(Some(signal[at]), signals.row(word(1)));
+                prop_assert_eq!(flags[at], state_flags::from_compact(record[0]));
+                prop_assert_eq!(record[0] & state_flags::COMPACT_BASE_TIME_OFFSET, 0);
+            }
+            prop_assert!(taken <= capacity as usize && taken == time.len());
+        }
+    }
 }
