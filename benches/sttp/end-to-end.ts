@@ -35,7 +35,8 @@ async function run({ encoding, signals, frames, subscribers }: Shape, verify: bo
   }
 }
 
-function measurand(shape: Shape): Contender {
+/** Our publisher and subscribers. */
+export function endToEndOf(shape: Shape): Contender {
   let isVerified = false
   return {
     who: 'measurand',
@@ -59,6 +60,6 @@ export function* endToEnd(quick: boolean): Generator<Case> {
     const shape = { encoding, signals: 1000, frames: frames(200e6, 1000), subscribers: 1 }
     const quoted = { who: 'cppapi 0c30753', quoted: cpp, source: QUOTED }
     const peer = encoding === 'tssc' ? [peerPublisher(quick)] : []
-    yield { case: `e2e ${encoding} 1000`, ...rate, contenders: [measurand(shape), ...peer, quoted] }
+    yield { case: `e2e ${encoding} 1000`, ...rate, contenders: [endToEndOf(shape), ...peer, quoted] }
   }
 }

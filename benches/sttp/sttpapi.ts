@@ -15,8 +15,8 @@ export function sttpapiPython(): string {
 }
 
 /** TSSC from sttpapi to sttpapi. Its subscriber checks every value, as its users' callbacks would look at them. */
-export function peerPublisher(quick: boolean): Contender {
-  const [signals, samples] = [1000, quick ? 100 : 300]
+export function peerPublisher(quick: boolean, signals = 1000): Contender {
+  const samples = ((quick ? 100 : 300) * 1000) / signals
   let port = 17_300
   return {
     who: 'sttpapi 0.7.6',

@@ -27,6 +27,11 @@ export interface PublisherOptions extends SessionOptions, Partial<Readonly<Publi
   /** Bytes of a buffer block at most; 1,000,000 unless told. Subscribers have limits of their own. */
   readonly bufferBlockBytes?: number
   /**
+   * ms that measurements may wait for others, so that small batches go out in few packets: many times the rate, and so
+   * much later. 0 unless told.
+   */
+  readonly maxDelay?: number
+  /**
    * What happens when more would wait for a subscriber: `drop-oldest` (unless told) gives up what cannot be sent until
    * everything that waits has gone, and harms nobody else; `disconnect` closes the connection; `block` lets
    * `Publisher.publish` give `false`, and all wait for the slowest.

@@ -22,6 +22,7 @@ import { sttpError } from './error-codes.js'
 import { HistoricalSubscription } from './historical-subscription.js'
 import { type History, isHistorical } from './history.js'
 import { guidBytes, type Measurement } from './measurement.js'
+import { PublicationGather } from './publication-gather.js'
 import { PublishedRows } from './published-rows.js'
 import { PublisherMetadata } from './publisher-metadata.js'
 import type { PublisherEndpoint, PublisherOptions, PublisherPermissions } from './publisher-options.js'
@@ -77,6 +78,7 @@ export class Publisher extends Session implements PublisherPermissions {
   readonly #routing: SubscriptionRouting
   readonly #connections = new Set<ClientConnection>()
   readonly #drops = new Map<ClientConnection, number>()
+  readonly #gather: PublicationGather | undefined
   #listener: Listener | undefined
   /** What is said to those who subscribe when everything was published. */
   #ending: string | undefined
@@ -104,6 +106,10 @@ export class Publisher extends Session implements PublisherPermissions {
       permissions: this,
       joined: (member) => this.#drops.delete(member.host as ClientConnection),
     })
+    const { maxDelay = 0 } = options
+    if (maxDelay > 0) {
+      this.#gather = new PublicationGather(this.clock, maxDelay, this.signals, (batch) => this.#routing.publish(batch))
+    }
   }
 
   /** The subscribers that are connected. */
@@ -219,7 +225,9 @@ export class Publisher extends Session implements PublisherPermissions {
    */
   publish(batch: MeasurementBatch): boolean {
     this.stats.received += batch.length
-    this.#routing.publish(this.#rows.own(batch))
+    const own = this.#rows.own(batch)
+    if (this.#gather === undefined) this.#routing.publish(own)
+    else this.#gather.add(own)
     if (this.policy !== 'block') return true
     for (const connection of this.#connections) if (connection.isFull) return false
     return true
@@ -260,6 +268,7 @@ export class Publisher extends Session implements PublisherPermissions {
    * and to those who subscribe later. Histories are served on.
    */
   complete(text: string): void {
+    this.#gather?.flush()
     this.#ending = text
     for (const connection of this.#connections) connection.complete(text)
   }
@@ -288,6 +297,7 @@ export class Publisher extends Session implements PublisherPermissions {
   }
 
   protected async deliverRest(): Promise<void> {
+    this.#gather?.flush()
     await this.#listener?.close()
     await Promise.all([...this.#connections].map((connection) => connection.end()))
     await new Promise<void>((resolve) => {

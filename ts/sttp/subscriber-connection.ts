@@ -163,6 +163,10 @@ export class SubscriberConnection {
   /** Resolves with the first control message that is an answer; rejects after `answerTimeout` and with the connection's end. */
   answer(isAnswer: (control: SttpControl) => boolean, what: string): Promise<SttpControl> {
     const { clock, answerTimeout } = this.#options
+    if (this.#isOver) {
+      const text = `the connection to ${this.peer} is closed`
+      return Promise.reject(sttpError('ERR_STTP_CONNECTION_CLOSED', text))
+    }
     return new Promise((resolve, reject) => {
       const timer = clock.after(answerTimeout, () => {
         this.#waiting = this.#waiting.filter((waiting) => waiting.timer !== timer)

@@ -1,0 +1,47 @@
+// How long a measurement is under way at 30 a second, beside a bare socket pair in the same run.
+import { join } from 'node:path'
+import type { Case, Contender, Sample } from '../harness/bench.js'
+import { BenchProcess } from '../harness/process.js'
+
+const PROGRAM = ['--import', 'tsx', join(import.meta.dirname, 'latency-end.ts')]
+
+async function run(kind: 'sttp' | 'net', seconds: number): Promise<Sample & { readonly p99: number }> {
+  const sender = new BenchProcess(process.execPath, [...PROGRAM, kind, String(seconds)])
+  const port = /\d+/.exec(await sender.line(/^port \d+$/))?.[0] as string
+  const sample = await new BenchProcess(process.execPath, [...PROGRAM, kind, String(seconds), port]).sample()
+  await sender.ended()
+  return sample as Sample & { readonly p99: number }
+}
+
+const contender = (who: string, kind: 'sttp' | 'net', seconds: number): Contender => ({
+  who,
+  round: () => run(kind, seconds),
+})
+
+/** Median and 99th percentile, us. */
+export function* latencies(quick: boolean): Generator<Case> {
+  const seconds = quick ? 3 : 5
+  const live = [contender('measurand', 'sttp', seconds), contender('net', 'net', seconds)]
+  const source = 'quoted from a study on a Zen 5 machine of 2 cores'
+  const base = { unit: 'us', lowerIsBetter: true }
+  yield {
+    ...base,
+    case: 'latency 30 Hz median',
+    value: ({ seconds }) => seconds * 1e6,
+    contenders: [
+      ...live,
+      { who: 'cppapi 0c30753', quoted: 106, source },
+      { who: 'sttpapi 0.7.6', quoted: 543, source },
+    ],
+  }
+  yield {
+    ...base,
+    case: 'latency 30 Hz p99',
+    value: (sample) => (sample as Sample & { readonly p99: number }).p99 * 1e6,
+    contenders: [
+      ...live,
+      { who: 'cppapi 0c30753', quoted: 199, source },
+      { who: 'sttpapi 0.7.6', quoted: 25_366, source },
+    ],
+  }
+}
