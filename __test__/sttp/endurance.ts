@@ -6,7 +6,8 @@ import { imbalance, MemoryNetwork, type Transport } from '../../ts/session/index
 import { sttpWriteCommand } from '../../ts/sttp/codec.js'
 import { DataSet } from '../../ts/sttp/data-set.js'
 import { Publisher } from '../../ts/sttp/publisher.js'
-import { Subscriber, type SubscriberOptions } from '../../ts/sttp/subscriber.js'
+import { Subscriber } from '../../ts/sttp/subscriber.js'
+import type { SubscriberOptions } from '../../ts/sttp/subscriber-options.js'
 import { Synthetic } from '../../ts/sttp/synthetic.js'
 
 const EVERYTHING = 'FILTER ActiveMeasurements WHERE True'
