@@ -1,7 +1,8 @@
 import type { MeasurandError, SourceOptions } from '../session/index.js'
 import { sttpError } from './error-codes.js'
 import { GapRecovery, type GapRecoveryOptions, type HistoryReader } from './gap-recovery.js'
-import { type MessageOptions, SubscriberEvents } from './subscriber-events.js'
+import type { MessageOptions } from './subscriber-events.js'
+import { SubscriberMetadata } from './subscriber-metadata.js'
 
 /** What a subscriber does about histories. */
 export interface RecoveryOptions {
@@ -13,7 +14,7 @@ export interface RecoveryOptions {
 }
 
 /** What a subscriber has to do with what was: it fetches gaps back, and a history that breaks off is its end. */
-export abstract class SubscriberRecovery extends SubscriberEvents {
+export abstract class SubscriberRecovery extends SubscriberMetadata {
   readonly #recovery: GapRecovery | undefined
 
   constructor(name: string, options: SourceOptions & MessageOptions & RecoveryOptions) {

@@ -14,19 +14,15 @@ import {
   BufferBlockIntake,
   recordOfBlock,
 } from './buffer-block.js'
-import { asSttpError, type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
+import { type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
 import { COMMAND, MODE } from './codes.js'
-import { DataSet, type MeasurementRecord } from './data-set.js'
 import { sttpError } from './error-codes.js'
 import type { HistoryReader } from './gap-recovery.js'
-import { guidText, type Measurement } from './measurement.js'
-import { MeasurementLookup } from './measurement-lookup.js'
+import { guidText } from './measurement.js'
 import { MeasurementReader } from './measurement-reader.js'
-import { readMetadata } from './metadata-reading.js'
 import { AcceptedPublisher, DialledPublisher, type PublisherAccess } from './publisher-access.js'
 import { parseAddress } from './publisher-address.js'
 import { PublisherQuirks } from './publisher-quirks.js'
-import { type SignalDetails, signalDetails } from './signal-details.js'
 import { SubscriberConnection } from './subscriber-connection.js'
 import type { SubscriberOptions } from './subscriber-options.js'
 import { SubscriberRecovery } from './subscriber-recovery.js'
@@ -84,9 +80,6 @@ export class Subscriber extends SubscriberRecovery {
   #connection: SubscriberConnection | undefined
   #isEstablished = false
   #peer = ''
-  #metadata: DataSet | undefined
-  #details: SignalDetails = new Map()
-  #lookup: MeasurementLookup | undefined
   #bufferBlocks: BufferBlockIntake | undefined
   #records: TableIntake | undefined
   #subscriberId: string | undefined
@@ -130,28 +123,6 @@ export class Subscriber extends SubscriberRecovery {
   /** Measurements received so far. */
   get totalMeasurementsReceived(): number {
     return this.stats.received
-  }
-
-  /** The metadata that came last. */
-  get metadata(): DataSet | undefined {
-    return this.#metadata
-  }
-
-  /** The measurements that the metadata have, to be looked up; none before metadata came. */
-  get measurements(): MeasurementLookup {
-    this.#lookup ??= new MeasurementLookup(this.#metadata ?? DataSet.metadata())
-    return this.#lookup
-  }
-
-  /** What the metadata say of a measurement's signal. */
-  measurementMetadata(measurement: Pick<Measurement, 'signalId'>): MeasurementRecord | undefined {
-    return this.measurements.bySignalId(measurement.signalId)
-  }
-
-  /** A measurement's value times the multiplier of its signal plus its adder, as far as the metadata have them. */
-  adjustedValue({ signalId, value }: Pick<Measurement, 'signalId' | 'value'>): number {
-    const details = this.#details.get(signalId.toLowerCase())
-    return value * (details?.scale ?? 1) + (details?.offset ?? 0)
   }
 
   /** Sends a command of your own, 0 to 15; what answers it comes to `userResponseReceived`. */
@@ -376,35 +347,8 @@ export class Subscriber extends SubscriberRecovery {
         control.type === 'metadata' || (control.type === 'failed' && control.command === COMMAND.metadataRefresh),
       'the request for metadata',
     )
-    if (answer.type === 'metadata') await this.#readMetadata(answer.payload as Uint8Array, started)
-  }
-
-  /** Metadata that cannot be read are told and done without: measurements do not need them. */
-  async #readMetadata(payload: Uint8Array, requested: number): Promise<void> {
-    try {
-      const say = (text: string): void => this.statusMessage(text)
-      const set = await readMetadata(payload, requested, {
-        clock: this.clock,
-        say,
-        quirk: (name) => this.#quirks.add(name),
-      })
-      if (set !== undefined) this.#takeMetadata(set)
-    } catch (thrown) {
-      const { code, message } = asSttpError(thrown)
-      this.errorMessage(`Failed to parse metadata: ${message}`)
-      this.status.emit('metadata-failed', { code, message })
-    }
-  }
-
-  #takeMetadata(set: DataSet): void {
-    this.#metadata = set
-    this.#lookup = undefined
-    this.#details = signalDetails(set, this.name)
-    for (const signal of this.signals) {
-      const details = this.#details.get(guidText(signal.nativeId))
-      if (details !== undefined) this.signals.add(details)
-    }
-    this.metadataReceived?.(set)
+    if (answer.type !== 'metadata') return
+    await this.takeMetadata(answer.payload as Uint8Array, started, (quirk) => this.#quirks.add(quirk))
   }
 
   async #subscribeAt(connection: SubscriberConnection): Promise<void> {
@@ -506,7 +450,7 @@ export class Subscriber extends SubscriberRecovery {
       // A copy: the table keeps it, and the cache's bytes need not stay with it.
       const nativeId = ids.slice(record * 16, record * 16 + 16)
       const key = `${sources[record]}:${keys[record]}`
-      const details = this.#details.get(guidText(nativeId)) ?? { type: 'f32', timeline: 'utc', meta: { key } }
+      const details = this.detailsOf(nativeId) ?? { type: 'f32', timeline: 'utc', meta: { key } }
       rows[record] = this.signals.add({ source: this.name, name: key, ...details, nativeId })
     }
     connection.downlink.assignRows(rows)
