@@ -130,3 +130,31 @@ test('for real too: so many packets as the clock says', async (t) => {
   t.true(server.packets <= (performance.now() - start) * 2 + 1, `${server.packets} packets`)
   await server.close()
 })
+
+test('a server that drains: a slow client has everything that was sent', async (t) => {
+  const server = new TiAServer(['127.0.0.1', 0], TiAConnectionHandler, { policy: 'block' })
+  const signal = pushed(64, 1000, 8)
+  await server.start([signal])
+  const client = new TiAClient('127.0.0.1', server.port, { reconnect: false, queueBytes: 1 << 20 })
+  await client.connect()
+  await client.startStreaming()
+  const block = new Float32Array(64 * 8 * 50)
+  const sending = (async () => {
+    for (let n = 0; n < 80; n++) if (!server.push(signal, block)) await server.ready()
+    await server.drain()
+  })()
+  let rows = 0
+  const error = await client
+    .consume(async (batch) => {
+      rows += batch.length
+      await new Promise((resolve) => setImmediate(resolve))
+    })
+    .then(
+      () => undefined,
+      (error: { code?: string }) => error.code,
+    )
+  await sending
+  t.is(rows, 80 * block.length)
+  t.is(error, 'ERR_SESSION_CONNECTION_LOST')
+  t.is(client.ledger.totals.missing, 0)
+})

@@ -44,6 +44,8 @@ interface Stream {
 type Form = 'measurements' | 'packets'
 
 const ROWS = 4096
+/** ms without data after which a data connection whose control connection has ended is over too. */
+const LINGER = 1000
 /** Clocks of earlier starts of the server that the session table names. */
 const CLOCKS = 100
 
@@ -241,7 +243,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
     })
     this.#control = control
     void control.closed.then((error) => {
-      if (this.#control === control) this.#lost(error)
+      if (this.#control === control) this.#controlLost(control, error)
     })
     if (this.#stream !== undefined) {
       this.#stream.port = undefined
@@ -369,6 +371,22 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
       // The connection broke: the next one has the next packets.
       if (this.#data === data) await new Promise<void>((resolve) => this.#onData.push(resolve))
     }
+  }
+
+  /** A server that ends closes both connections: what it has sent is read before the session ends with it. */
+  #controlLost(control: ControlConnection, error: Error | undefined): void {
+    const data = this.#data
+    if (data === undefined || data.transport !== this.#transport || error !== undefined) {
+      this.#lost(error)
+      return
+    }
+    const bytes = this.stats.bytesIn
+    this.clock.after(LINGER, () => {
+      // The end of the data connection came meanwhile.
+      if (this.#control !== control) return
+      if (data.isHolding || this.stats.bytesIn > bytes) this.#controlLost(control, error)
+      else this.#lost(error)
+    })
   }
 
   #lost(error?: Error): void {

@@ -157,6 +157,11 @@ export class DataConnection {
     })
   }
 
+  /** Whether bytes wait for room. */
+  get isHolding(): boolean {
+    return this.#intake.isHolding
+  }
+
   /** What is known of the server's clock. */
   get clock(): Readonly<Record<string, unknown>> {
     return this.#anchor?.toJSON() ?? {}

@@ -78,6 +78,11 @@ export class PacketIntake {
     return samples
   }
 
+  /** Whether bytes wait for room. */
+  get isHolding(): boolean {
+    return this.#held !== undefined
+  }
+
   get #isOver(): boolean {
     return this.#isFinished && this.#held === undefined && this.#queue.length === 0 && !this.#open?.count
   }
