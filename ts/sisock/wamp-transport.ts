@@ -15,7 +15,7 @@ export interface WampEndpoint {
   /** Whether messages of one turn may share a WebSocket message; they may unless told. */
   readonly batched?: boolean
   /** Whether arrays of numbers are read as `Float64Array`s; they are unless told. */
-  readonly columns?: boolean
+  readonly typedArrays?: boolean
   /** The longest WebSocket message that is taken, bytes; 256 MiB unless told. */
   readonly maxMessageBytes?: number
   /** Certificates for `wss://`. */
@@ -57,7 +57,7 @@ export class WampTransport implements SessionSocket {
     this.framing = framing
     this.#socket = socket
     this.#counter = counter
-    this.#serializer = serializer(framing.name, { columns: endpoint.columns ?? true })
+    this.#serializer = serializer(framing.name, { columns: endpoint.typedArrays ?? true })
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
     socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
     socket.on('error', (error) => {
