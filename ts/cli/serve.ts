@@ -7,6 +7,8 @@ import { cliError } from './error-codes.js'
 export interface Served {
   /** The port that it listens on. */
   readonly port: number
+  /** Where its page is, if it has one. */
+  readonly page?: string
   /** Resolves when it is over: with the error that ended it, or nothing. */
   readonly closed: Promise<Error | undefined>
   /** Ends it when what is under way was delivered. */
@@ -66,8 +68,13 @@ export const command: Command = {
     const alive = setInterval(() => {}, 60_000)
     const onAbort = (): void => void served.drain()
     call.signal.addEventListener('abort', onAbort, { once: true })
-    if (call.json) await call.out.json({ event: 'serving', system, port: served.port })
-    else call.err.write(`serving ${system}${served.port > 0 ? ` on port ${served.port}` : ''}\n`)
+    const { page } = served
+    if (call.json)
+      await call.out.json({ event: 'serving', system, port: served.port, ...(page === undefined ? {} : { page }) })
+    else
+      call.err.write(
+        `serving ${system}${served.port > 0 ? ` on port ${served.port}` : ''}${page === undefined ? '' : `, page at ${page}`}\n`,
+      )
     const error = await served.closed
     clearInterval(alive)
     call.signal.removeEventListener('abort', onAbort)

@@ -1,5 +1,5 @@
 import type { SessionOptions } from '../session/index.js'
-import { GrafanaBridge } from './bridge/bridge.js'
+import { GrafanaBridge, pageUrl } from './bridge/bridge.js'
 import { LocalBackend } from './bridge/local-backend.js'
 import { sisockError } from './error-codes.js'
 import { type OpenSource, openNodes } from './nodes/open-nodes.js'
@@ -41,8 +41,9 @@ export async function serve(
     await Promise.all(nodes.map((node) => node.close()))
   }
   try {
-    const port = await bridge.listen(portOf(text('port') ?? '5000'), text('host') ?? '127.0.0.1')
-    return { port, closed: bridge.closed, drain }
+    const host = text('host') ?? '127.0.0.1'
+    const port = await bridge.listen(portOf(text('port') ?? '5000'), host)
+    return { port, page: pageUrl(host, port), closed: bridge.closed, drain }
   } catch (error) {
     await drain()
     throw error

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { SessionOptions } from '../session/index.js'
 import { ConsumerBackend } from './bridge/backend.js'
-import { GrafanaBridge } from './bridge/bridge.js'
+import { GrafanaBridge, inUrl, pageUrl } from './bridge/bridge.js'
 import { DataNodeConsumer } from './data-node-consumer.js'
 import { DataNodeHub } from './data-node-hub.js'
 import { sisockError } from './error-codes.js'
@@ -32,7 +32,8 @@ export const serveOptions = {
   signals: { value: 'N', line: 'fields of the node `synthetic`; 10 unless told or other nodes are served, 0 for none' },
   rate: { value: 'HZ', line: 'its samples a second; 30 unless told' },
   frames: { value: 'N', line: 'its frames; those up to now unless told' },
-  cert: { value: 'FILE', line: 'the certificate, PEM: the router then wants wss://' },
+  tls: { line: 'the router wants wss://, with --cert and --key' },
+  cert: { value: 'FILE', line: 'the certificate, PEM' },
   key: { value: 'FILE', line: 'its key, PEM' },
 } as const
 
@@ -77,7 +78,7 @@ export async function serve(
     })
     parts.push(bridge)
     const httpPort = await bridge.listen(numberOf(options, 'http-port', 5000), hostOf(options))
-    return { port, httpPort, closed: router.closed, drain: end }
+    return { port, page: pageUrl(hostOf(options), httpPort), closed: router.closed, drain: end }
   } catch (error) {
     await end()
     throw error
@@ -113,6 +114,9 @@ async function listen(options: Options, session: SessionOptions) {
   // The parts of this process join by a user of their own that lives as long as it does.
   const own = { user: `measurand-${randomBytes(8).toString('hex')}`, secret: randomBytes(32).toString('base64') }
   const [cert, key, anonymousRole] = (['cert', 'key', 'anonymous'] as const).map((name) => textOf(options, name))
+  if (options.has('tls') && (cert === undefined || key === undefined)) {
+    throw sisockError('ERR_SISOCK_URL', '--tls wants --cert FILE and --key FILE')
+  }
   const tls =
     cert === undefined || key === undefined ? {} : { tls: { cert: await readFile(cert), key: await readFile(key) } }
   const router = new WampRouter({
@@ -126,7 +130,7 @@ async function listen(options: Options, session: SessionOptions) {
   const config: WampConfig = {
     ...own,
     realm,
-    url: `${'tls' in tls ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/ws`,
+    url: `${'tls' in tls ? 'wss' : 'ws'}://${inUrl(host)}:${port}/ws`,
     ...('tls' in tls ? { tls: { verify: false } } : {}),
   }
   return { router, port, config }

@@ -179,3 +179,14 @@ export class GrafanaBridge extends Session {
     response.writeHead(status, { 'content-length': body.length }).end(body)
   }
 }
+
+/** A host as URLs have it. */
+export function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** Where the page of a bridge is, as a browser of this machine has it. */
+export function pageUrl(host: string, port: number): string {
+  const isAll = host === '0.0.0.0' || host === '::'
+  return `http://${isAll ? '127.0.0.1' : inUrl(host)}:${port}/`
+}

@@ -224,7 +224,7 @@ export function page(): void {
       {
         width,
         height: isLast ? height + AXIS : height,
-        padding: [6, 24, 0, 0],
+        padding: [6, 24, isLast ? 0 : 6, 0],
         title,
         ms: 1,
         tzDate: (time: number) => UPlot.tzDate(new Date(time), 'Etc/UTC'),
