@@ -113,6 +113,8 @@ export class DataTransmitter {
   #timer: Timer | undefined
   #exception: SendTimeoutError | Error | undefined
   #own: Zmq.Push | undefined
+  /** The longest message that ZeroMQ's high-water mark reckons with. */
+  #longest = 0
 
   constructor(options: DataTransmitterOptions) {
     this.name = options.name
@@ -138,6 +140,7 @@ export class DataTransmitter {
     transmitter.payloadThreshold = threshold
     transmitter.#watchPeers(socket)
     transmitter.#own = socket
+    transmitter.#longest = 1.5 * Math.max(threshold * 1024, 65_536)
     return transmitter
   }
 
@@ -274,7 +277,15 @@ export class DataTransmitter {
   #enqueue(message: DataMessage): void {
     this.#queue.push(message)
     this.#queuedBytes += message.bytes.length
+    if (message.bytes.length > this.#longest) this.#lowerMark(message.bytes.length)
     if (!this.#isPumping) this.#pump = this.#send()
+  }
+
+  /** ZeroMQ counts messages: where they are longer than was thought, it may have fewer of them. */
+  #lowerMark(bytes: number): void {
+    if (this.#own === undefined) return
+    this.#longest = 1.5 * bytes
+    this.#own.sendHighWaterMark = highWaterMark(this.#queueBytes, bytes)
   }
 
   /** Gives ZeroMQ one message after the other. */
