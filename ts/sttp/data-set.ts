@@ -42,6 +42,46 @@ export interface MeasurementRecord {
   readonly updatedOn: string | null
 }
 
+/** A row of DeviceDetail. */
+export interface DeviceRecord {
+  /** GUIDs. */
+  readonly nodeId: string | null
+  readonly uniqueId: string | null
+  readonly originalSource: string | null
+  readonly isConcentrator: boolean | null
+  readonly acronym: string | null
+  readonly name: string | null
+  readonly accessId: number | null
+  readonly parentAcronym: string | null
+  readonly protocolName: string | null
+  readonly framesPerSecond: number | null
+  readonly companyAcronym: string | null
+  readonly vendorAcronym: string | null
+  readonly vendorDeviceName: string | null
+  /** Degrees, decimal. */
+  readonly longitude: string | null
+  readonly latitude: string | null
+  readonly interconnectionName: string | null
+  readonly contactList: string | null
+  readonly enabled: boolean | null
+  /** ISO 8601. */
+  readonly updatedOn: string | null
+}
+
+/** A row of PhasorDetail. */
+export interface PhasorRecord {
+  readonly id: number | null
+  readonly deviceAcronym: string | null
+  readonly label: string | null
+  /** `V` or `I`. */
+  readonly type: string | null
+  readonly phase: string | null
+  readonly destinationPhasorId: number | null
+  readonly sourceIndex: number | null
+  /** ISO 8601. */
+  readonly updatedOn: string | null
+}
+
 /** Bytes of XML, uncompressed, that are read unless told. */
 const LIMIT_BYTES = 1 << 30
 
@@ -101,7 +141,11 @@ export class DataSet {
     return call(() => this.#native.toXml([...without]))
   }
 
-  /** Rows of a table as objects: those given, or all. */
+  /** Rows of a table as objects: those given, or all. Those of the standard tables have types of their own. */
+  records(table: 'MeasurementDetail', rows?: Uint32Array): (DataRecord & MeasurementRecord)[]
+  records(table: 'DeviceDetail', rows?: Uint32Array): (DataRecord & DeviceRecord)[]
+  records(table: 'PhasorDetail', rows?: Uint32Array): (DataRecord & PhasorRecord)[]
+  records(table: string, rows?: Uint32Array): DataRecord[]
   records(table: string, rows?: Uint32Array): DataRecord[] {
     const definition = this.table(table)
     if (definition === undefined) throw sttpError('ERR_STTP_DATA_SET_TABLE', `there is no table "${table}"`)

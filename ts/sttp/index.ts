@@ -8,9 +8,13 @@ export {
   type DataRecord,
   DataSet,
   type DataTable,
+  type DeviceRecord,
   type MeasurementRecord,
+  type PhasorRecord,
   type Precedence,
 } from './data-set.js'
+export type { GapRecoveryOptions } from './gap-recovery.js'
+export type { History, HistoryRequest } from './history.js'
 export { guidBytes, guidText, Measurement } from './measurement.js'
 export { MeasurementLookup } from './measurement-lookup.js'
 export { MeasurementReader, measurementAt } from './measurement-reader.js'
