@@ -13,6 +13,8 @@ import { highWaterMark, type Zmq, zeromq } from './zeromq.js'
 const CONNECT_MS = 1000
 /** How long nothing may come behind a disconnection until its messages count as read, ms. */
 const QUIET_MS = 150
+/** How long a recorder stays after its last run, ms. */
+const LEAVE_MS = 250
 
 /** The options of a `cdtp://` URL. */
 export const sourceOptions = {
@@ -213,7 +215,8 @@ export class GroupSource extends CdtpSource {
   constructor(group: string, transmitters: readonly string[], options: GroupSourceOptions = {}) {
     super(options.name ?? `cdtp-${group}`, options)
     this.#group = group
-    const ended = (): void => this.runEnded()
+    // A controller waits until it sees all of them in their new state: who leaves at once is missed.
+    const ended = (): void => void this.clock.after(LEAVE_MS, () => this.runEnded())
     this.satellite = new (class extends ReceiverSatellite {
       protected override async doStopping(): Promise<string> {
         ended()

@@ -77,7 +77,8 @@ function tellStatus(call: Call, event: StatusEvent): void {
   if (call.json) void call.out.json(statusJson(event))
   else if (!QUIET.has(event.state) && (event.state !== 'attempt-failed' || call.options.has('wait'))) {
     const detail = event.detail === undefined ? '' : ` ${Object.values(event.detail).map(String).join(' ')}`
-    call.err.write(`${event.source}: ${event.state}${detail}\n`)
+    // The line of progress, where there is one, makes way.
+    call.err.write(`${call.err.isTTY ? '\r\x1b[K' : ''}${event.source}: ${event.state}${detail}\n`)
   }
 }
 
