@@ -5,9 +5,12 @@ import { judgeServer } from '../judge/stream-sea/server-side.js'
 import { vectors } from '../judge/stream-sea/vector.js'
 
 for (const vector of vectors(join(import.meta.dirname, '..', 'vectors', 'stream-sea'))) {
-  test(`our server answers ${vector.client}-${vector.scenario} as recorded`, async (t) => {
-    await t.notThrowsAsync(judgeServer(vector))
-  })
+  // A client that raised before it sent anything has nothing for a server to answer.
+  if (vector.events.length > 0) {
+    test(`our server answers ${vector.client}-${vector.scenario} as recorded`, async (t) => {
+      await t.notThrowsAsync(judgeServer(vector))
+    })
+  }
   test(`our client does what ${vector.client}-${vector.scenario} recorded`, async (t) => {
     await t.notThrowsAsync(judgeClient(vector))
   })

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import type { ArrowColumn, Batch, Field } from '../batch/index.js'
 import { TABLES } from '../batch/index.js'
 
@@ -95,6 +96,7 @@ export class EventBatch<M = unknown> implements Batch, Iterable<StreamMessage<M>
   readonly context: EventContext
   readonly #block: EventBlock
   readonly #from: number
+  #encoding: 'latin1' | 'utf8' | undefined
 
   /** Rows `from` to `to` of a block. */
   constructor(block: EventBlock, from: number, to: number, context: EventContext) {
@@ -106,8 +108,11 @@ export class EventBatch<M = unknown> implements Batch, Iterable<StreamMessage<M>
 
   /** The JSON of a message as it was published. */
   text(row: number): string {
+    const { text, ends } = this.#block
     const at = this.#from + row
-    return this.#block.text.toString('utf8', this.#block.ends[at], this.#block.ends[at + 1])
+    // Bytes that are all ASCII need not be looked at again, one message after the other.
+    this.#encoding ??= isAscii(text.subarray(ends[this.#from], ends[this.#from + this.length])) ? 'latin1' : 'utf8'
+    return text.toString(this.#encoding, ends[at], ends[at + 1])
   }
 
   /** A message parsed. */

@@ -1,9 +1,9 @@
-import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { createHash } from 'node:crypto'
 import { sessionError } from '../session/error-codes.js'
 import { type MeasurandError, ProtocolError } from '../session/errors.js'
 import type { TlsOptions } from '../session/transport.js'
 import { streamSeaError } from './error-codes.js'
+import { HttpPool } from './http-connection.js'
 
 /** Where a server is and who asks; every function of stream-sea takes one with its own arguments beside. */
 export interface Remote {
@@ -46,19 +46,30 @@ export class ReplyError extends ProtocolError {
   }
 }
 
-const plain = new HttpAgent({ keepAlive: true, maxSockets: 64, keepAliveMsecs: 15_000 })
-const secured = new Map<string, HttpsAgent>()
+const pools = new Map<string, HttpPool>()
+const secured = new WeakMap<TlsOptions, string>()
 
-/** The agent that keeps the connections of a remote; TLS ones are not shared between different certificates. */
-function agentOf(remote: Remote): HttpAgent {
-  if (!remote.secure) return plain
-  const key = JSON.stringify([remote.tls ?? {}], (_, value) => (value instanceof Uint8Array ? String(value) : value))
-  let agent = secured.get(key)
-  if (agent === undefined) {
-    agent = new HttpsAgent({ keepAlive: true, maxSockets: 64, ...secureOptions(remote) })
-    secured.set(key, agent)
+/** The connections that are kept to the server of a remote; TLS ones are not shared between different certificates. */
+function poolOf(remote: Remote): HttpPool {
+  const key = `${remote.remoteHost} ${remote.remotePort} ${remote.maxBodyBytes ?? ''} ${remote.secure ? tlsKey(remote.tls) : ''}`
+  let pool = pools.get(key)
+  if (pool === undefined) {
+    pool = new HttpPool()
+    pools.set(key, pool)
   }
-  return agent
+  return pool
+}
+
+function tlsKey(tls: TlsOptions = {}): string {
+  let key = secured.get(tls)
+  if (key === undefined) {
+    const text = JSON.stringify(tls, (_, value) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+    )
+    key = createHash('sha256').update(text).digest('base64')
+    secured.set(tls, key)
+  }
+  return key
 }
 
 /** The options of Node's TLS for a remote. */
@@ -104,59 +115,31 @@ function codeOf(status: number, reply: unknown): string {
   return status === 400 && Array.isArray(errors) ? 'ERR_STREAMSEA_PAYLOAD_INVALID' : 'ERR_STREAMSEA_REPLY_STATUS'
 }
 
-function exchange(
+async function exchange(
   remote: Remote,
   method: string,
   path: string,
   body: string | undefined,
-  extra: object,
+  extra: Readonly<Record<string, string>>,
 ): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const headers: Record<string, string | number> = {
-      'content-type': 'application/json',
-      authorization: basicAuthorization(remote),
-      accept: 'application/json',
-      ...extra,
-    }
-    if (body !== undefined) headers['content-length'] = Buffer.byteLength(body)
-    else if (method !== 'GET') headers['content-length'] = 0
-    const options: RequestOptions = {
-      host: remote.remoteHost,
-      port: remote.remotePort,
-      method,
-      path: `/api/v1${path}`,
-      headers,
-      agent: agentOf(remote),
-    }
-    if (remote.signal !== undefined) options.signal = remote.signal
-    const limit = remote.maxBodyBytes ?? 16 << 20
-    const request = (remote.secure ? httpsRequest : httpRequest)(options, (response) => {
-      const parts: Buffer[] = []
-      let length = 0
-      response.on('data', (part: Buffer) => {
-        length += part.length
-        parts.push(part)
-        if (length <= limit) return
-        request.destroy(streamSeaError('ERR_STREAMSEA_BODY_LENGTH', `a reply of more than ${limit} bytes`))
-      })
-      response.on('end', () => {
-        clearTimeout(timer)
-        const text = (parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)).toString('utf8')
-        resolve({ status: response.statusCode ?? 0, text })
-      })
-      response.on('error', fail)
-    })
-    const fail = (error: Error): void => {
-      clearTimeout(timer)
-      reject(asTransportError(error))
-    }
-    // A timer of ours costs less than that of the socket, which is set and taken back for each request.
-    const timer = setTimeout(() => {
-      request.destroy(sessionError('ERR_SESSION_TIMEOUT', `no reply from ${remote.remoteHost}:${remote.remotePort}`))
-    }, remote.timeout ?? 30_000)
-    request.on('error', fail)
-    request.end(body)
-  })
+  const { remoteHost: host, remotePort, secure = false, signal, timeout = 30_000, maxBodyBytes = 16 << 20 } = remote
+  const port = Number(remotePort)
+  let head = `${method} /api/v1${path} HTTP/1.1\r\nhost: ${host.includes(':') ? `[${host}]` : host}:${port}\r\n`
+  head += `content-type: application/json\r\nauthorization: ${basicAuthorization(remote)}\r\naccept: application/json\r\n`
+  for (const [name, value] of Object.entries(extra)) head += `${name}: ${value}\r\n`
+  if (body !== undefined) head += `content-length: ${Buffer.byteLength(body)}\r\n`
+  else if (method !== 'GET') head += 'content-length: 0\r\n'
+  const given = [host, path, ...Object.values(extra)].join('')
+  if (!Number.isInteger(port) || port < 1 || port > 65_535 || !/^[\x20-\x7e]*$/.test(given) || host.includes(' ')) {
+    throw streamSeaError('ERR_STREAMSEA_OPTION_INVALID', 'the host, the port or a key cannot stand in a request')
+  }
+  const target = { host, port, secure: secure ? secureOptions(remote) : undefined, signal, timeout, maxBodyBytes }
+  try {
+    const { status, body: reply } = await poolOf(remote).send(target, `${head}\r\n${body ?? ''}`)
+    return { status, text: reply.toString('utf8') }
+  } catch (error) {
+    throw asTransportError(error as Error)
+  }
 }
 
 const CONNECT_CODES: Readonly<Record<string, Parameters<typeof sessionError>[0]>> = {

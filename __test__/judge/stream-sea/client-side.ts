@@ -14,7 +14,7 @@ import {
   StreamSeaClient,
   type Subscription,
 } from '../../../ts/stream-sea/index.js'
-import { expectEqual, type HttpEvent, type TextEvent, type Vector, within } from './vector.js'
+import { CLIENT, expectEqual, type HttpEvent, type TextEvent, type Vector, within } from './vector.js'
 
 /** A server that does what the recording says and keeps what our client sends. */
 class Script {
@@ -61,6 +61,12 @@ class Script {
     return this.#request
   }
 
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.terminate()
+    this.http.closeAllConnections()
+    await new Promise((resolve) => this.http.close(resolve))
+  }
+
   async until(met: () => boolean): Promise<void> {
     while (!met()) {
       await new Promise<void>((resolve) => {
@@ -74,6 +80,10 @@ class Script {
 export async function judgeClient(vector: Vector): Promise<void> {
   const script = new Script()
   const remotePort = await script.listen()
+  if (vector.events.length === 0) {
+    await publishes(script, remotePort).finally(() => script.close())
+    return
+  }
   const clients = new Map<number, StreamSeaClient>()
   const subscriptions: Subscription[] = []
   const expected: unknown[] = []
@@ -138,10 +148,21 @@ export async function judgeClient(vector: Vector): Promise<void> {
     expectEqual('what the caller gets', received, expected)
   } finally {
     await Promise.all([...clients.values()].map((client) => client.close()))
-    for (const socket of script.sockets) socket.terminate()
-    script.http.closeAllConnections()
-    await new Promise((resolve) => script.http.close(resolve))
+    await script.close()
   }
+}
+
+/** Where the recorded client raised before it sent anything, the same call of ours publishes. */
+async function publishes(script: Script, remotePort: number): Promise<void> {
+  const payload = { temperature: 91.5 }
+  const seen = script.answer({ status: 200, json: { success: true } })
+  const { clientId, clientSecret } = CLIENT
+  const remote = { remoteHost: '127.0.0.1', remotePort, clientId, clientSecret }
+  const done = publish({ ...remote, stream: 'boiler_data', payload })
+  const { request, body } = await within('the publish', seen)
+  expectEqual('path', request.url, '/api/v1/streams/boiler_data/publish')
+  expectEqual('body', JSON.parse(body), { payload })
+  expectEqual('what the caller gets', await done, { success: true })
 }
 
 function clientOf({ events }: Vector, conn: number, remotePort: number): StreamSeaClient {
