@@ -131,7 +131,7 @@ export function page(): void {
         cursor: { sync: { key: 'all' } },
         legend: { show: false },
         // The same for all, whether their axis shows or not: traces lie below one another.
-        padding: [8, 24, 0, 0],
+        padding: [8, 24, 6, 0],
         scales: { x: { time: true, auto: false } },
         axes: [
           { ...axis, size: 26, show: index === shown.length - 1 },
