@@ -281,12 +281,14 @@ fn a_packet_larger_than_a_block_says_what_it_needs() {
 proptest! {
     #[test]
     fn any_split_gives_the_same_packets(
-        packets in proptest::collection::vec((crate::packet::tests::shapes(), 0..4_u64), 1..12),
+        packets in proptest::collection::vec((crate::packet::tests::shapes(), 0..4_u64, 1..20_usize), 1..12),
         cuts in proptest::collection::vec(any::<u16>(), 0..10),
         datagrams in any::<bool>(),
     ) {
         let (mut bytes, mut id, mut wanted) = (Vec::new(), 0, Vec::new());
-        for (blocks, skip) in &packets {
+        // Runs of one layout with ids that follow, then a repeated id or a gap, and another layout.
+        let runs = packets.iter().flat_map(|(blocks, skip, run)| (0..*run).map(move |at| (blocks, if at == 0 { *skip } else { 1 })));
+        for (blocks, skip) in runs {
             id += skip;
             let count: usize = blocks.iter().map(|block| block.samples()).sum();
             let samples: Vec<u32> = (0..count as u32).map(|n| (n as f32).to_bits()).collect();
