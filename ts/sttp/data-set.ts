@@ -152,7 +152,12 @@ export class DataSet {
     const names = definition.columns.map((column) => camelCase(column.name))
     const wanted = rows ?? Uint32Array.from({ length: definition.rows }, (_, row) => row)
     const values = call(() => this.#native.rows(table, wanted))
-    return values.map((cells) => Object.fromEntries(cells.map((cell, column) => [names[column], cell])))
+    // Key by key in one order, so that all rows have one shape: `Object.fromEntries` costs several times as much.
+    return values.map((cells) => {
+      const record: Record<string, CellValue> = {}
+      for (let column = 0; column < names.length; column++) record[names[column] as string] = cells[column] ?? null
+      return record
+    })
   }
 
   /** Appends a row, by column name; values as text are read as XML would have them. */
