@@ -5,6 +5,8 @@ import {
   TIA_SIG_EEG,
   TIA_SIG_EMG,
   TIA_SIG_EVENT,
+  TiAClient,
+  TiAConnectionHandler,
   type TiAPacket,
   TiAServer,
   TiASignalConfig,
@@ -275,6 +277,47 @@ test('a callback that gives too little ends the server with a typed error', asyn
     .catch(() => {})
   t.is(((await server.closed) as { code?: string } | undefined)?.code, 'ERR_TIA_SAMPLES_LENGTH')
   t.true(server instanceof TiAServer)
+})
+
+test("datagrams to a broadcast address, of the client's own subnet alone", async (t) => {
+  const port = 20_000 + (process.pid % 9000)
+  const serverTo = async (broadcast: string): Promise<TiAServer> => {
+    const server = new TiAServer(['127.0.0.1', 0], TiAConnectionHandler, { udp: { port, broadcast } })
+    await server.start([pushed(1, 100, 1)])
+    return server
+  }
+  const server = await serverTo('127.0.0.255')
+  const [client, other] = [new TiAClient('127.0.0.1', server.port), new TiAClient('127.0.0.1', server.port)]
+  await client.connect()
+  await client.startStreaming({ transport: 'udp' })
+  const taken = client.getData()
+  server.push('eeg', [1])
+  server.push('eeg', [2])
+  const packets = await taken
+  while (packets.length < 2) packets.push(...(await client.getData()))
+  // Who comes later shares the datagrams that are sent already.
+  await other.connect()
+  t.deepEqual(await other.cmdGetDataConnectionUdp(), [true, port])
+  server.push('eeg', [3])
+  while (packets.length < 3) packets.push(...(await client.getData()))
+  t.deepEqual(
+    packets.map(({ packetId, signals }) => [packetId, signals[0]?.[0]]),
+    [
+      [0n, 1],
+      [1n, 2],
+      [2n, 3],
+    ],
+  )
+  await Promise.all([client.close(), other.close(), server.close()])
+
+  const foreign = await serverTo('10.1.2.255')
+  const refused = new TiAClient('127.0.0.1', foreign.port)
+  await refused.connect()
+  await t.throwsAsync(refused.cmdGetDataConnectionUdp(), {
+    code: 'ERR_TIA_REQUEST_REFUSED',
+    message: /Target and remote subnet do not match!/,
+  })
+  await Promise.all([refused.close(), foreign.close()])
 })
 
 /** A control connection in plain text. */
