@@ -7,6 +7,7 @@ import {
   type MeasurandError,
   type Policy,
   Session,
+  type TlsOptions,
   type Transport,
 } from '../session/index.js'
 import { cacheSignals } from './cache-signals.js'
@@ -24,8 +25,10 @@ import { type History, isHistorical } from './history.js'
 import { guidBytes, type Measurement } from './measurement.js'
 import { PublicationGather } from './publication-gather.js'
 import { PublishedRows } from './published-rows.js'
+import { parseAddress } from './publisher-address.js'
 import { PublisherMetadata } from './publisher-metadata.js'
 import type { PublisherEndpoint, PublisherOptions, PublisherPermissions } from './publisher-options.js'
+import { ReverseConnection } from './reverse-connection.js'
 import type { ServedSubscription } from './served-subscription.js'
 import { EVERYTHING, SubscriptionRouting } from './subscription-routing.js'
 
@@ -79,6 +82,7 @@ export class Publisher extends Session implements PublisherPermissions {
   readonly #connections = new Set<ClientConnection>()
   readonly #drops = new Map<ClientConnection, number>()
   readonly #gather: PublicationGather | undefined
+  readonly #reverse = new Map<ClientConnection, ReverseConnection>()
   #listener: Listener | undefined
   /** What is said to those who subscribe when everything was published. */
   #ending: string | undefined
@@ -134,6 +138,34 @@ export class Publisher extends Session implements PublisherPermissions {
       throw error
     }
     return [true, this.#listener.port]
+  }
+
+  /**
+   * Connects to a subscriber that listens at `host:port` (a reverse connection), and again when that is over; resolves to
+   * true when the first connection stands. It may be called for several, and beside {@link start}.
+   *
+   * @param wait how long the first connection is tried, ms; once unless told
+   */
+  async connect(address: string, { tls, wait = 0 }: { tls?: TlsOptions; wait?: number } = {}): Promise<true> {
+    const endpoint = { ...parseAddress(address), ...(tls === undefined ? {} : { tls }) }
+    const isFirst = this.state === 'idle'
+    if (isFirst) this.begin('connecting')
+    const { network, clock, status, signal } = this
+    const reverse: ReverseConnection = new ReverseConnection({
+      ...{ network, clock, status, signal, endpoint, wait },
+      serve: (transport) => {
+        const connection = this.#accept(transport)
+        if (connection !== undefined) this.#reverse.set(connection, reverse)
+      },
+    })
+    try {
+      await reverse.open()
+    } catch (error) {
+      if (isFirst) this.fail(error as Error)
+      throw error
+    }
+    if (isFirst) this.setState('connected')
+    return true
   }
 
   /** Sends what is queued, then closes every connection. */
@@ -357,14 +389,14 @@ export class Publisher extends Session implements PublisherPermissions {
 
   #onEmpty: () => void = () => {}
 
-  #accept(transport: Transport): void {
+  #accept(transport: Transport): ClientConnection | undefined {
     const { queueBytes = QUEUE_BYTES } = this.#options
     const most = this.maximumAllowedConnections
     if (most >= 0 && this.#connections.size >= most) {
       this.status.emit('peer-refused', { peer: transport.peer, maximumAllowedConnections: most })
       this.#say('errorMessage', `${transport.peer} is refused: there are ${most} connections, as many as are allowed.`)
       transport.close()
-      return
+      return undefined
     }
     const connection = new ClientConnection(transport, {
       clock: this.clock,
@@ -391,6 +423,7 @@ export class Publisher extends Session implements PublisherPermissions {
       malformed: (_, code, offset, length) => this.malformed(code, offset, length),
     })
     this.#connections.add(connection)
+    return connection
   }
 
   #serve(
@@ -467,13 +500,17 @@ export class Publisher extends Session implements PublisherPermissions {
       case 'processing-interval':
         this.processingIntervalChanged?.(connection, event.interval)
         break
-      case 'left':
+      case 'left': {
         this.#say('statusMessage', `${peer} disconnected.`)
         this.#connections.delete(connection)
+        const reverse = this.#reverse.get(connection)
+        this.#reverse.delete(connection)
+        if (this.state !== 'draining') reverse?.again()
         this.#drops.delete(connection)
         this.clientDisconnected?.(connection)
         if (this.#connections.size === 0) this.#onEmpty()
         break
+      }
     }
   }
 

@@ -21,6 +21,15 @@ export const serveOptions = {
   once: { line: 'ends when the recording was played' },
   host: { value: 'HOST', line: 'the address; 127.0.0.1 unless told' },
   port: { value: 'PORT', line: 'the port; 7165 unless told, 0 for a free one' },
+  to: { value: 'sttp://HOST:PORT', line: 'connects to a subscriber that listens, in place of listening' },
+  'udp-bytes': {
+    value: 'N',
+    line: 'bytes of a datagram at most; 32764 unless told, 1452 fits into an Ethernet packet',
+  },
+  'udp-encryption': {
+    value: 'tls|always|never',
+    line: 'whether datagrams are encrypted; for those who are secured unless told',
+  },
   signals: { value: 'N', line: 'signals; 200 unless told' },
   rate: { value: 'HZ|max', line: 'frames per second; 30 unless told' },
   nominal: { value: 'HZ', line: 'the rate that times have under --rate max; 30 unless told' },
@@ -40,7 +49,11 @@ export const serveOptions = {
   cert: { value: 'FILE', line: 'the certificate, PEM' },
   key: { value: 'FILE', line: 'its private key, PEM' },
   ca: { value: 'FILE', line: "demands clients' certificates of this authority, PEM" },
+  fingerprint: { value: 'SHA256', line: "demands the client's certificate of this fingerprint" },
 } as const
+
+/** How long a subscriber may take to listen, ms. */
+const REVERSE_WAIT = 30_000
 
 /** Rows of one block under `--rate max`. */
 const ROWS = 65_536
@@ -88,12 +101,20 @@ export async function serve(
   if (nanFilter !== 'allow' && nanFilter !== 'force' && nanFilter !== 'refuse') {
     throw sttpError('ERR_STTP_OPTION_INVALID', `--nan-filter takes allow, force or refuse, not ${nanFilter}`)
   }
+  const encryption = text('udp-encryption', 'tls')
+  if (!['tls', 'always', 'never'].includes(encryption)) {
+    throw sttpError('ERR_STTP_OPTION_INVALID', `--udp-encryption takes tls, always or never, not ${encryption}`)
+  }
   const permitted = new Set<string>()
   const publisher = new Publisher({
     ...session,
     policy: policy as Policy,
     ...(options.has('max-connections') ? { maximumAllowedConnections: whole('max-connections', '', 0) } : {}),
     ...(options.has('queue-bytes') ? { queueBytes: whole('queue-bytes', '', 65_536) } : {}),
+    dataChannel: {
+      ...(options.has('udp-bytes') ? { datagramBytes: whole('udp-bytes', '', 60) } : {}),
+      encryption: encryption as 'tls' | 'always' | 'never',
+    },
     isNaNValueFilterAllowed: nanFilter !== 'refuse',
     isNaNValueFilterForced: nanFilter === 'force',
     isMetadataRefreshAllowed: !options.has('no-metadata'),
@@ -107,8 +128,10 @@ export async function serve(
   }
   if (options.has('buffer-block')) sendBlocks(publisher, whole('signals', '200', 1), whole('buffer-block', '', 0))
   const endpoint = { host: text('host', '127.0.0.1'), port: whole('port', '7165', 0) }
-  const tls = options.has('tls') ? tlsOf(options) : undefined
-  const [, port] = await publisher.start(tls === undefined ? endpoint : { ...endpoint, tls })
+  const tls = options.has('tls') ? { tls: tlsOf(options) } : {}
+  const to = options.get('to')
+  const port = typeof to === 'string' ? 0 : (await publisher.start({ ...endpoint, ...tls }))[1]
+  if (typeof to === 'string') await publisher.connect(to, { ...tls, wait: REVERSE_WAIT })
   const served =
     recording === undefined
       ? run(publisher, synthetic, { frames, rate, isMax, waits })
@@ -200,8 +223,14 @@ function tlsOf(options: ReadonlyMap<string, string | true>): TlsOptions {
     }
   }
   const tls = { ...file('cert'), ...file('key'), ...file('ca') }
-  if (tls.cert === undefined || tls.key === undefined) {
+  // Who connects need not say who it is; who listens must.
+  if (!options.has('to') && (tls.cert === undefined || tls.key === undefined)) {
     throw sttpError('ERR_STTP_OPTION_INVALID', '--tls needs --cert and --key')
   }
-  return { ...tls, verify: tls.ca !== undefined }
+  const fingerprint = options.get('fingerprint')
+  return {
+    ...tls,
+    verify: options.has('to') || tls.ca !== undefined,
+    ...(typeof fingerprint === 'string' ? { fingerprint } : {}),
+  }
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { SourceOptions, TlsOptions } from '../session/index.js'
 import { sttpError } from './error-codes.js'
 import { Subscriber } from './subscriber.js'
-import type { SubscriptionSettings } from './subscription.js'
+import type { ProtocolVersion, SubscriptionSettings } from './subscription.js'
 
 /** What is read of a URL. */
 interface Place {
@@ -43,9 +43,11 @@ export const sourceOptions = {
   'no-recovery': { line: 'does not fetch back what was missed while the connection was broken' },
   extra: { value: 'SETTINGS', line: 'more settings of the subscription, as name=value;name=value' },
   'max-retries': { value: 'N', line: 'retries of a connection that broke; no limit unless told' },
+  listen: { line: 'the publisher connects: this is where to listen for it' },
   tls: { line: 'a secured connection' },
   ca: { value: 'FILE', line: 'authorities to trust, PEM' },
   fingerprint: { value: 'SHA256', line: "trusts the publisher's certificate by its fingerprint, whoever signed it" },
+  'server-name': { value: 'NAME', line: "the name that the publisher's certificate has; the host unless told" },
   cert: { value: 'FILE', line: 'the own certificate, PEM' },
   key: { value: 'FILE', line: 'the own key, PEM' },
 } as const
@@ -58,6 +60,7 @@ export async function openSource(url: Place, options: SourceOptions): Promise<Su
     ...options,
     ...(tls === undefined ? {} : { tls }),
     ...retries(url),
+    ...versionOf(url),
     ...(url.flag('no-recovery') ? { gapRecovery: false as const } : {}),
     recordBufferBlocks: true,
     autoRequestMetadata: url.option('metadata') === undefined || url.flag('metadata'),
@@ -65,6 +68,10 @@ export async function openSource(url: Place, options: SourceOptions): Promise<Su
     errorMessage: stderr,
   })
   void subscriber.subscribe(url.option('filter') ?? EVERYTHING, settingsOf(url))
+  if (url.flag('listen')) {
+    await subscriber.listen({ host: url.host, port: url.port ?? PORT })
+    return subscriber
+  }
   const host = url.host.includes(':') ? `[${url.host}]` : url.host
   await subscriber.connect(`${host}:${url.port ?? PORT}`)
   return subscriber
@@ -86,6 +93,9 @@ function settingsOf(url: Place): SubscriptionSettings {
     useMillisecondResolution: url.flag('milliseconds') || undefined,
     includeTime: url.flag('no-time') ? false : undefined,
     extraConnectionStringParameters: url.option('extra'),
+    udpPort: portOf(url),
+    udpInterface: url.option('udp-interface'),
+    udpGroup: url.option('udp-group'),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as SubscriptionSettings
 }
@@ -95,6 +105,18 @@ function retries(url: Place): { readonly maxRetries?: number } {
   if (text === undefined) return {}
   if (!/^\d{1,9}$/.test(text)) throw sttpError('ERR_STTP_OPTION_INVALID', `max-retries takes a number, not ${text}`)
   return { maxRetries: Number(text) }
+}
+
+function portOf(url: Place): number | undefined {
+  const text = url.option('udp')
+  if (text === undefined) return undefined
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw sttpError('ERR_STTP_OPTION_INVALID', `udp takes a port, not ${text}`)
+}
+
+function versionOf(url: Place): { readonly version?: ProtocolVersion } {
+  const version = url.choice('protocol', ['1', '2', '3'])
+  return version === undefined ? {} : { version: Number(version) as ProtocolVersion }
 }
 
 function intervalOf(url: Place): number | undefined {
@@ -118,5 +140,19 @@ async function tlsOptions(url: Place): Promise<TlsOptions | undefined> {
     const path = url.option(name)
     return path === undefined ? [] : [[name, path] as const]
   })
-  return Object.fromEntries(await Promise.all(files.map(async ([name, path]) => [name, await readFile(path, 'utf8')])))
+  const read = async ([name, path]: readonly [string, string]): Promise<[string, string]> => {
+    try {
+      return [name, await readFile(path, 'utf8')]
+    } catch (cause) {
+      throw sttpError('ERR_STTP_OPTION_INVALID', `${name}: ${(cause as Error).message}`, { cause })
+    }
+  }
+  const [fingerprint, serverName] = [url.option('fingerprint'), url.option('server-name')]
+  return {
+    ...(Object.fromEntries(await Promise.all(files.map(read))) as TlsOptions),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(serverName === undefined ? {} : { serverName }),
+    // Who listens demands a certificate where there is an authority to know it by.
+    ...(url.flag('listen') ? { verify: url.option('ca') !== undefined } : {}),
+  }
 }
