@@ -13,6 +13,7 @@ import type { Endpoint, Listener, TlsOptions, Transport } from './transport.js'
 /** Connects over TLS; the server's certificate is verified unless `tls.verify` is false. */
 export function dialTls(endpoint: Endpoint & { readonly tls: TlsOptions }, signal?: AbortSignal): Promise<Transport> {
   const { host, port, tls } = endpoint
+  const pins = tls.fingerprint === undefined ? undefined : pinned(tls.fingerprint)
   // @types/node leaves out `allowHalfOpen` here, which node:tls passes on to its socket.
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     host,
@@ -24,8 +25,7 @@ export function dialTls(endpoint: Endpoint & { readonly tls: TlsOptions }, signa
   }
   const socket = connect(options)
   socket.setNoDelay(true)
-  if (tls.fingerprint !== undefined) {
-    const pins = pinned(tls.fingerprint)
+  if (pins !== undefined) {
     socket.prependOnceListener('secureConnect', () => {
       const refusal = refusalOf(socket, pins)
       if (refusal !== undefined) socket.emit('error', refusal)

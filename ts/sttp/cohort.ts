@@ -45,7 +45,8 @@ export class Cohort {
     const { modes, includeTime, milliseconds, filterNaN, baseTimes, frameBytes } = options.format
     this.#encoder = new SttpEncoder(modes, includeTime, milliseconds, filterNaN, baseTimes === 1)
     if (frameBytes !== null) this.#encoder.limitFrames(frameBytes)
-    this.#encoder.setSignals(options.signals.rows, options.cacheIndex)
+    // Version 1 knows one cache.
+    this.#encoder.setSignals(options.signals.rows, versionOf(modes) < 2 ? 0 : options.cacheIndex)
   }
 
   get signals(): CacheSignals {
