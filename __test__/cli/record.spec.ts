@@ -153,3 +153,11 @@ test('under spill a recording is as under any policy', async (t) => {
   t.is(code, 0, stderr)
   t.regex(stderr, /received 3, stored 3/)
 })
+
+test('a first connection that is refused leaves nothing behind', async (t) => {
+  const out = join(await temporary(t), 'never')
+  const { code, stderr } = await measurand(['record', 'sttp://127.0.0.1:1', '--out', out])
+  t.is(code, 2)
+  t.regex(stderr, /ERR_SESSION_CONNECT_REFUSED/)
+  await t.throwsAsync(readdir(out), { code: 'ENOENT' })
+})

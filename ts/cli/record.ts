@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs'
+import { rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type PipelineOptions, type PipelineResult, pipeline, type SourceUrl } from '../ingest/index.js'
 import { type Source, Spill } from '../session/index.js'
 import { StoreSink } from '../store/index.js'
@@ -49,6 +52,7 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
   const options = pipelineOptions(call, ['spill'])
   const spillOf = spills(call)
   const rotation = call.options.get('rotate') as string | undefined
+  const isNew = !existsSync(out)
   let sink: StoreSink
   try {
     sink = await StoreSink.open(out, {
@@ -81,8 +85,16 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
     await sink.close().catch((error: Error) => {
       sinkError = error
     })
+    // Where no source came about, nothing was recorded, and nothing is left of it.
+    if (isNew && sources.length === 0) await forget(out)
   }
   return summarize(call, results, sinkError)
+}
+
+/** Removes a recording without sources. */
+async function forget(out: string): Promise<void> {
+  await rm(join(out, 'recording.json'), { force: true })
+  await rmdir(out).catch(() => {})
 }
 
 async function store(
