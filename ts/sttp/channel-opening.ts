@@ -30,9 +30,8 @@ export async function openChannel(
   if (given === false) return refuse('This publisher sends nothing by UDP.')
   if (port === 0) return refuse('A data channel needs the port to which data are to be sent.')
   const options = given ?? {}
-  if (group !== undefined && !(options.groups ?? []).includes(group)) {
-    return refuse(`This publisher sends nothing to the group ${group}.`)
-  }
+  // What is sent to a group has to be understood by the caches of all who receive it, which are each subscriber's own.
+  if (group !== undefined) return refuse('This publisher sends to subscribers, not to groups.')
   const { encryption = 'tls' } = options
   const isEncrypted = encryption === 'always' || (encryption === 'tls' && connection.isSecure)
   if (isEncrypted && source === CANNOT_DECRYPT) return refuse(`${source} cannot read encrypted data.`)

@@ -13,12 +13,6 @@ export interface DataChannelOptions {
   readonly encryption?: 'tls' | 'always' | 'never'
   /** ms after which the keys change; 60,000 unless told. */
   readonly keyLifetime?: number
-  /** Multicast groups to which subscribers may have data sent; none unless told. */
-  readonly groups?: readonly string[]
-  /** The address of the interface by which groups are sent to; the system's choice unless told. */
-  readonly groupInterface?: string
-  /** Routers that datagrams to a group may pass, and one; 1, the own network, unless told. */
-  readonly groupTtl?: number
 }
 
 /** Bytes of a datagram that every peer takes. */
@@ -67,13 +61,7 @@ export class DataChannel {
 
   /** Opens the socket, and sends the keys where data are encrypted. */
   static async open(parts: DataChannelParts): Promise<DataChannel> {
-    const { network, remote, options } = parts
-    const { groupInterface, groupTtl } = options
-    const transport = await network.datagrams({
-      remote,
-      ...(groupInterface === undefined ? {} : { groupInterface }),
-      ...(groupTtl === undefined ? {} : { groupTtl }),
-    })
+    const transport = await parts.network.datagrams({ remote: parts.remote })
     return new DataChannel(transport, parts)
   }
 
