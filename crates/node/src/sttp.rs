@@ -286,14 +286,13 @@ impl SttpEncoder {
     #[napi(catch_unwind)]
     pub fn rotate_base_times(&mut self, mut block: Uint8Array, now: Option<BigInt>) -> Result<Option<Buffer>> {
         self.inner.call(|encoder| {
-            let now = match now {
-                Some(ticks) => ticks.get_u64().1,
-                None => {
-                    // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
-                    let bytes = unsafe { block.as_mut() };
-                    let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-                    MeasurementRows::of(&block).recent_ticks()
-                }
+            let now = if let Some(ticks) = now {
+                ticks.get_u64().1
+            } else {
+                // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+                let bytes = unsafe { block.as_mut() };
+                let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+                MeasurementRows::of(&block).recent_ticks()
             };
             let mut frame = Vec::new();
             Ok(encoder.rotate_base_times(now, &mut frame).then(|| frame.into()))
