@@ -1,7 +1,9 @@
 use measurand_sttp::data_set::{Cell, DataSet, DataSetError, DataSetLimits};
 use measurand_sttp::filter::{Filter, FilterError, Precedence, Selection, Value};
 use measurand_sttp::metadata;
-use napi::bindgen_prelude::{AsyncTask, BigInt, Buffer, Either, Either5, Null, Uint8Array, Uint32Array};
+use napi::bindgen_prelude::{
+    AsyncTask, BigInt, Buffer, Either, Either5, Null, ObjectFinalize, Uint8Array, Uint32Array,
+};
 use napi::{Env, Task};
 use napi_derive::napi;
 
@@ -40,9 +42,32 @@ pub struct SttpSelection {
 type CellValue = Either5<String, f64, bool, BigInt, Null>;
 
 /// A data set: tables of typed columns.
-#[napi]
+#[napi(custom_finalize)]
 pub struct SttpDataSet {
     set: Guarded<DataSet>,
+    /// Bytes that V8 was told of.
+    told: i64,
+}
+
+impl SttpDataSet {
+    /// V8 is told how much hangs on the object, which it would else take for a few bytes and not collect for long.
+    fn new(env: &Env, set: DataSet) -> Self {
+        let told = set.byte_len() as i64;
+        tell(env, told);
+        Self { set: Guarded::new(set), told }
+    }
+}
+
+impl ObjectFinalize for SttpDataSet {
+    fn finalize(self, env: Env) -> napi::Result<()> {
+        tell(&env, -self.told);
+        Ok(())
+    }
+}
+
+/// A hint: nothing depends on it but when V8 collects.
+fn tell(env: &Env, bytes: i64) {
+    let _ = env.adjust_external_memory(bytes);
 }
 
 /// Reads a data set off the main thread.
@@ -60,8 +85,8 @@ impl Task for ReadDataSet {
             .map_err(|error| napi::Error::from_reason(format!("{}|{}", error.status.0, error.reason)))
     }
 
-    fn resolve(&mut self, _: Env, set: DataSet) -> napi::Result<SttpDataSet> {
-        Ok(SttpDataSet { set: Guarded::new(set) })
+    fn resolve(&mut self, env: Env, set: DataSet) -> napi::Result<SttpDataSet> {
+        Ok(SttpDataSet::new(&env, set))
     }
 }
 
@@ -69,8 +94,8 @@ impl Task for ReadDataSet {
 impl SttpDataSet {
     /// Reads XML, plain or as gzip, of at most `limit` bytes uncompressed.
     #[napi(factory, catch_unwind)]
-    pub fn from_xml(bytes: &[u8], limit: f64) -> Result<Self> {
-        Ok(Self { set: Guarded::new(read(bytes, limit as u64)?) })
+    pub fn from_xml(env: &Env, bytes: &[u8], limit: f64) -> Result<Self> {
+        Ok(Self::new(env, read(bytes, limit as u64)?))
     }
 
     /// The same in another thread. An error's message is `CODE|text`.
@@ -81,8 +106,8 @@ impl SttpDataSet {
 
     /// The tables of STTP's metadata without rows.
     #[napi(factory, catch_unwind)]
-    pub fn metadata() -> Self {
-        Self { set: Guarded::new(metadata::empty_metadata()) }
+    pub fn metadata(env: &Env) -> Self {
+        Self::new(env, metadata::empty_metadata())
     }
 
     /// Its XML, without some tables.
@@ -140,19 +165,23 @@ impl SttpDataSet {
 
     /// Replaces `ActiveMeasurements` by the table derived from measurements, devices and phasors.
     #[napi(catch_unwind)]
-    pub fn derive_active_measurements(&mut self) -> Result<()> {
+    pub fn derive_active_measurements(&mut self, env: &Env) -> Result<()> {
+        let told = &mut self.told;
         self.set.call(|set| {
             metadata::derive_active_measurements(set);
+            let bytes = set.byte_len() as i64;
+            tell(env, bytes - *told);
+            *told = bytes;
             Ok(())
         })
     }
 
     /// A data set of only the rows that a refresh's filters select, and of every row of tables that they do not name.
     #[napi(catch_unwind)]
-    pub fn filtered(&mut self, filters: String, is_standard: bool) -> Result<Self> {
+    pub fn filtered(&mut self, env: &Env, filters: String, is_standard: bool) -> Result<Self> {
         self.set.call(|set| {
             let kept = metadata::filtered_metadata(set, &filters, precedence(is_standard)).map_err(filter_error)?;
-            Ok(Self { set: Guarded::new(kept) })
+            Ok(Self::new(env, kept))
         })
     }
 

@@ -23,6 +23,11 @@ pub struct DataSet {
 }
 
 impl DataSet {
+    /// Bytes of memory that its values take.
+    pub fn byte_len(&self) -> usize {
+        self.tables.iter().flat_map(DataTable::columns).map(DataColumn::byte_len).sum()
+    }
+
     /// The table of this name, whatever its case.
     pub fn table(&self, name: &str) -> Option<&DataTable> {
         self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))

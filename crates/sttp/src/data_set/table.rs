@@ -132,6 +132,25 @@ impl DataColumn {
         Self { name: name.to_owned(), kind, values, valid: Vec::new() }
     }
 
+    /// Bytes of memory that its values take.
+    pub(super) fn byte_len(&self) -> usize {
+        fn of<T>(values: &Vec<T>) -> usize {
+            values.capacity() * size_of::<T>()
+        }
+        let values = match &self.values {
+            Values::String { text, ends } => text.capacity() + of(ends),
+            Values::Guid(values) => of(values),
+            Values::Boolean(values) => of(values),
+            Values::DateTime(values) => of(values),
+            Values::Single(values) => of(values),
+            Values::Double(values) => of(values),
+            Values::Decimal(values) => of(values),
+            Values::Integer(values) => of(values),
+            Values::Unsigned(values) => of(values),
+        };
+        values + of(&self.valid)
+    }
+
     /// Its type.
     pub fn kind(&self) -> ColumnType {
         self.kind
