@@ -39,7 +39,21 @@ export class SignalTable implements Iterable<Signal> {
     const known = this.#byNativeId.get(key)
     const id = known ?? this.#rows.length
     const base = known === undefined ? DEFAULTS : (this.#rows[known] as Signal)
-    this.#rows[id] = { ...base, ...signal, id }
+    // Field by field, so that all have one shape: spreading costs ten times as much, and sessions have 100,000 signals.
+    this.#rows[id] = {
+      id,
+      source: signal.source ?? base.source,
+      nativeId: signal.nativeId,
+      name: signal.name ?? base.name,
+      kind: signal.kind ?? base.kind,
+      type: signal.type ?? base.type,
+      unit: signal.unit ?? base.unit,
+      rateHz: signal.rateHz === undefined ? base.rateHz : signal.rateHz,
+      timeline: signal.timeline ?? base.timeline,
+      scale: signal.scale ?? base.scale,
+      offset: signal.offset ?? base.offset,
+      meta: signal.meta ?? base.meta,
+    }
     if (known === undefined) this.#byNativeId.set(key, id)
     return id
   }

@@ -442,16 +442,18 @@ export class Subscriber extends SubscriberRecovery {
   }
 
   #onCache(connection: SubscriberConnection, control: SttpControl): void {
-    const ids = control.signalIds as Uint8Array
+    // A copy: the table keeps views of it, and the cache's bytes need not stay with them.
+    const ids = (control.signalIds as Uint8Array).slice()
     const sources = control.sources as string[]
     const keys = control.keyIds as BigUint64Array
     const rows = new Uint32Array(sources.length)
     for (let record = 0; record < rows.length; record++) {
-      // A copy: the table keeps it, and the cache's bytes need not stay with it.
-      const nativeId = ids.slice(record * 16, record * 16 + 16)
+      const nativeId = ids.subarray(record * 16, record * 16 + 16)
       const key = `${sources[record]}:${keys[record]}`
-      const details = this.detailsOf(nativeId) ?? { type: 'f32', timeline: 'utc', meta: { key } }
-      rows[record] = this.signals.add({ source: this.name, name: key, ...details, nativeId })
+      const details = this.detailsOf(nativeId)
+      rows[record] = this.signals.add(
+        details ?? { source: this.name, nativeId, name: key, type: 'f32', timeline: 'utc', meta: { key } },
+      )
     }
     connection.downlink.assignRows(rows)
     this.#bufferBlocks?.setCache(control.cacheIndex ?? 0, control.indexes as Int32Array, rows)
