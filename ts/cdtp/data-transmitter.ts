@@ -13,6 +13,9 @@ import { TransmitterState } from './transmitter-state.js'
 import { EncodedTags, type Values } from './value.js'
 import { highWaterMark, isTimeout, portOf, timeoutMs, type Zmq, zeromq } from './zeromq.js'
 
+/** Messages in ZeroMQ's pipe at most. */
+const MAX_MARK = 16
+
 /** ZeroMQ's flag for a send that does not wait. */
 export const DONTWAIT = 1
 
@@ -113,8 +116,6 @@ export class DataTransmitter {
   #timer: Timer | undefined
   #exception: SendTimeoutError | Error | undefined
   #own: Zmq.Push | undefined
-  /** The longest message that ZeroMQ's high-water mark reckons with. */
-  #longest = 0
 
   constructor(options: DataTransmitterOptions) {
     this.name = options.name
@@ -133,14 +134,15 @@ export class DataTransmitter {
   static async bind(options: BindOptions): Promise<DataTransmitter> {
     const { Push } = await zeromq()
     const threshold = options.payloadThreshold ?? 128
-    const mark = highWaterMark(options.queueBytes ?? 16 << 20, threshold * 1024)
+    // ZeroMQ counts messages, and records may be longer than the threshold: a few are enough to keep it busy. A mark
+    // that is lowered later stalls the socket for good, as the other end of its pipe goes on reckoning with the old one.
+    const mark = Math.min(MAX_MARK, highWaterMark(options.queueBytes ?? 16 << 20, threshold * 1024))
     const socket = new Push({ sendHighWaterMark: mark, linger: 10_000 })
     await socket.bind(options.endpoint)
     const transmitter = new DataTransmitter({ ...options, socket })
     transmitter.payloadThreshold = threshold
     transmitter.#watchPeers(socket)
     transmitter.#own = socket
-    transmitter.#longest = 1.5 * Math.max(threshold * 1024, 65_536)
     return transmitter
   }
 
@@ -277,15 +279,7 @@ export class DataTransmitter {
   #enqueue(message: DataMessage): void {
     this.#queue.push(message)
     this.#queuedBytes += message.bytes.length
-    if (message.bytes.length > this.#longest) this.#lowerMark(message.bytes.length)
     if (!this.#isPumping) this.#pump = this.#send()
-  }
-
-  /** ZeroMQ counts messages: where they are longer than was thought, it may have fewer of them. */
-  #lowerMark(bytes: number): void {
-    if (this.#own === undefined) return
-    this.#longest = 1.5 * bytes
-    this.#own.sendHighWaterMark = highWaterMark(this.#queueBytes, bytes)
   }
 
   /** Gives ZeroMQ one message after the other. */
