@@ -100,18 +100,20 @@ function wireOf(
 /** Encodes blocks into one slab that is used again and again, as the publisher's are; gives the bytes. */
 class SlabEncoder {
   readonly #encoder: SttpEncoder
-  readonly #rows: Uint32Array
+  /** What it is told before each pass: TSSC starts anew with it. A publisher tells compact's once a subscription. */
+  readonly #rows: Uint32Array | undefined
   readonly #slab = Buffer.alloc(256 * 1024)
   readonly #result = new Uint32Array(2)
 
   constructor(codec: Codec, signals: number) {
     this.#encoder = new SttpEncoder(MODES[codec], true, false)
-    this.#rows = Uint32Array.from({ length: signals }, (_, k) => k)
+    const rows = Uint32Array.from({ length: signals }, (_, k) => k)
+    this.#encoder.setSignals(rows, 0)
+    this.#rows = codec === 'tssc' ? rows : undefined
   }
 
   encode(blocks: readonly Block[]): number {
-    // TSSC starts anew.
-    this.#encoder.setSignals(this.#rows, 0)
+    if (this.#rows !== undefined) this.#encoder.setSignals(this.#rows, 0)
     let length = 0
     for (const block of blocks) {
       for (let first = 0; first < block.count; ) {

@@ -8,7 +8,7 @@ use measurand_cdtp::{
     Anomaly, EncodeError, Fault, Indexer, Limits, Malformed, MessageIndex, MessageType, NewRecord, Outcome, Profile,
     RunCondition, SequenceAccount, Value, encode_message, record_times,
 };
-use napi::bindgen_prelude::{BigInt, Uint8Array};
+use napi::bindgen_prelude::{BigInt, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
 
 use crate::guard::{Guarded, Result, error};
@@ -95,12 +95,12 @@ impl CdtpIndexer {
     /// Fills the index: 0 with all records, 1 as far as there is room (call again with the same message), 3 with none,
     /// as the message is malformed.
     #[napi(catch_unwind)]
-    pub fn index(&mut self, message: Uint8Array, mut index: Uint8Array) -> Result<u32> {
+    pub fn index(&mut self, message: &[u8], mut index: Uint8ArraySlice<'_>) -> Result<u32> {
         self.state.call(|(indexer, fault)| {
             // SAFETY: as in `format_cdtp_index`.
             let bytes = unsafe { index.as_mut() };
             let mut index = MessageIndex::open(bytes).map_err(|reason| error("ERR_CDTP_INDEX_BYTES", reason))?;
-            Ok(match indexer.index(&message, &mut index) {
+            Ok(match indexer.index(message, &mut index) {
                 Ok(Outcome::Done) => 0,
                 Ok(Outcome::Full) => 1,
                 Err(malformed) => {
@@ -152,7 +152,7 @@ impl CdtpSequenceAccount {
 
     /// Takes the records of an index; whether there are anomalies to take.
     #[napi(catch_unwind)]
-    pub fn observe(&mut self, mut index: Uint8Array) -> Result<bool> {
+    pub fn observe(&mut self, mut index: Uint8ArraySlice<'_>) -> Result<bool> {
         self.state.call(|account| {
             // SAFETY: as in `format_cdtp_index`.
             let bytes = unsafe { index.as_mut() };

@@ -2,7 +2,7 @@ use measurand_stream_sea::{
     Control, Downlink, DownlinkError, EventBlock, Extras, Messages, Packed, PublishError, Schema, frames_length,
     write_frames,
 };
-use napi::bindgen_prelude::{Buffer, Uint8Array};
+use napi::bindgen_prelude::{Buffer, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
 
 use crate::guard::{Guarded, Result, error};
@@ -150,12 +150,12 @@ impl StreamSeaDownlink {
 
     /// Appends the deliveries of a chunk to a block; gives the status.
     #[napi(catch_unwind)]
-    pub fn decode(&mut self, chunk: Uint8Array, mut block: Uint8Array) -> Result<u32> {
+    pub fn decode(&mut self, chunk: &[u8], mut block: Uint8ArraySlice<'_>) -> Result<u32> {
         // SAFETY: the caller (ts/stream-sea/codec.ts) owns the block and no other thread has it.
         let block = unsafe { block.as_mut() };
         self.state.call(|downlink| {
             let mut block = EventBlock::open(block).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-            let (status, consumed) = downlink.decode(&chunk, &mut block);
+            let (status, consumed) = downlink.decode(chunk, &mut block);
             block.close(status as u32, consumed, consumed);
             Ok(status as u32)
         })

@@ -10,7 +10,7 @@ use measurand_sttp::{
     BaseTimes, Command, Downlink, DownlinkOptions, Encoder, EncoderOptions, FrameLimits, LatestMeasurements,
     MeasurementRows, OperationalModes, Reasonability, Response, SignalIndexes, Uplink, UplinkError,
 };
-use napi::bindgen_prelude::{BigInt, Buffer, Uint8Array, Uint32Array};
+use napi::bindgen_prelude::{BigInt, Buffer, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 
 pub use command::SttpCommand;
@@ -67,7 +67,7 @@ impl SttpDownlink {
 
     /// Appends the rows of a chunk; gives the block's status.
     #[napi(catch_unwind)]
-    pub fn decode(&mut self, chunk: &[u8], mut block: Uint8Array) -> Result<u32> {
+    pub fn decode(&mut self, chunk: &[u8], mut block: Uint8ArraySlice<'_>) -> Result<u32> {
         self.inner.call(|downlink| {
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
@@ -79,7 +79,7 @@ impl SttpDownlink {
 
     /// Appends the rows of gathered datagrams, `u16 length` (little-endian) before each; gives the block's status.
     #[napi(catch_unwind)]
-    pub fn decode_datagrams(&mut self, chunk: &[u8], mut block: Uint8Array) -> Result<u32> {
+    pub fn decode_datagrams(&mut self, chunk: &[u8], mut block: Uint8ArraySlice<'_>) -> Result<u32> {
         self.inner.call(|downlink| {
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
@@ -284,7 +284,7 @@ impl SttpEncoder {
     /// Moves the base times on where the block's measurements could not count from them, and gives the frame that says so.
     /// The real time is `now`, ticks, or the later of the block's first and last where that is null.
     #[napi(catch_unwind)]
-    pub fn rotate_base_times(&mut self, mut block: Uint8Array, now: Option<BigInt>) -> Result<Option<Buffer>> {
+    pub fn rotate_base_times(&mut self, mut block: Uint8ArraySlice<'_>, now: Option<BigInt>) -> Result<Option<Buffer>> {
         self.inner.call(|encoder| {
             let now = if let Some(ticks) = now {
                 ticks.get_u64().1
@@ -305,10 +305,10 @@ impl SttpEncoder {
     #[napi(catch_unwind)]
     pub fn encode(
         &mut self,
-        mut block: Uint8Array,
+        mut block: Uint8ArraySlice<'_>,
         first_row: u32,
-        mut out: Uint8Array,
-        mut result: Uint32Array,
+        mut out: Uint8ArraySlice<'_>,
+        mut result: Uint32ArraySlice<'_>,
     ) -> Result<u32> {
         self.inner.call(|encoder| {
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
@@ -349,7 +349,7 @@ impl SttpLatestMeasurements {
 
     /// Takes the block's measurements.
     #[napi(catch_unwind)]
-    pub fn update(&mut self, mut block: Uint8Array) -> Result<()> {
+    pub fn update(&mut self, mut block: Uint8ArraySlice<'_>) -> Result<()> {
         self.inner.call(|latest| {
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
@@ -371,7 +371,7 @@ impl SttpLatestMeasurements {
     pub fn write(
         &mut self,
         signals: &[u32],
-        mut block: Uint8Array,
+        mut block: Uint8ArraySlice<'_>,
         real_time: Option<BigInt>,
         lag: f64,
         lead: f64,

@@ -4,7 +4,7 @@ use measurand_tia::{
     Block, FramerOptions, MeasurementDecoder, MeasurementOptions, Notice, PacketBlock, PacketDecoder, PacketError,
     PacketLayout, SampleOrder, SignalRows, Version,
 };
-use napi::bindgen_prelude::{BigInt, Uint8Array};
+use napi::bindgen_prelude::{BigInt, Uint8ArraySlice};
 use napi_derive::napi;
 
 use super::{TiaShape, shapes};
@@ -78,14 +78,14 @@ impl TiaMeasurementDecoder {
 
     /// Appends the rows of a chunk.
     #[napi(catch_unwind)]
-    pub fn decode(&mut self, chunk: Uint8Array, mut block: Uint8Array) -> Result<u32> {
+    pub fn decode(&mut self, chunk: &[u8], mut block: Uint8ArraySlice<'_>) -> Result<u32> {
         self.inner.call(|decoder| {
             refuse_lost(decoder.is_lost())?;
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
             let mut block =
                 measurand_columns::Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-            let (status, consumed) = decoder.decode(&chunk, &mut block);
+            let (status, consumed) = decoder.decode(chunk, &mut block);
             block.close(status, consumed, consumed);
             Ok(status as u32)
         })
@@ -151,13 +151,13 @@ impl TiaPacketDecoder {
 
     /// Appends the packets of a chunk.
     #[napi(catch_unwind)]
-    pub fn decode(&mut self, chunk: Uint8Array, mut block: Uint8Array) -> Result<u32> {
+    pub fn decode(&mut self, chunk: &[u8], mut block: Uint8ArraySlice<'_>) -> Result<u32> {
         self.inner.call(|decoder| {
             refuse_lost(decoder.is_lost())?;
             // SAFETY: ts/tia/packet-batch.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
             let mut block = PacketBlock::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-            let (status, consumed) = decoder.decode(&chunk, &mut block);
+            let (status, consumed) = decoder.decode(chunk, &mut block);
             block.close(status, consumed, consumed);
             Ok(status as u32)
         })
@@ -196,7 +196,7 @@ impl TiaPacketDecoder {
 
 /// Writes the header of an empty packet block.
 #[napi(catch_unwind)]
-pub fn format_tia_packet_block(mut bytes: Uint8Array, packets: u32, samples: u32, words: u32) -> Result<()> {
+pub fn format_tia_packet_block(mut bytes: Uint8ArraySlice<'_>, packets: u32, samples: u32, words: u32) -> Result<()> {
     // SAFETY: ts/tia/packet-batch.ts owns the buffer and no other thread has it.
     let bytes = unsafe { bytes.as_mut() };
     PacketBlock::format(bytes, PacketLayout { packets, samples, words })
