@@ -51,7 +51,7 @@ pub struct SttpDataSet {
 
 impl SttpDataSet {
     /// V8 is told how much hangs on the object, which it would else take for a few bytes and not collect for long.
-    fn new(env: &Env, set: DataSet) -> Self {
+    fn new(env: Env, set: DataSet) -> Self {
         let told = set.byte_len() as i64;
         tell(env, told);
         Self { set: Guarded::new(set), told }
@@ -60,13 +60,13 @@ impl SttpDataSet {
 
 impl ObjectFinalize for SttpDataSet {
     fn finalize(self, env: Env) -> napi::Result<()> {
-        tell(&env, -self.told);
+        tell(env, -self.told);
         Ok(())
     }
 }
 
 /// A hint: nothing depends on it but when V8 collects.
-fn tell(env: &Env, bytes: i64) {
+fn tell(env: Env, bytes: i64) {
     let _ = env.adjust_external_memory(bytes);
 }
 
@@ -86,7 +86,7 @@ impl Task for ReadDataSet {
     }
 
     fn resolve(&mut self, env: Env, set: DataSet) -> napi::Result<SttpDataSet> {
-        Ok(SttpDataSet::new(&env, set))
+        Ok(SttpDataSet::new(env, set))
     }
 }
 
@@ -94,7 +94,7 @@ impl Task for ReadDataSet {
 impl SttpDataSet {
     /// Reads XML, plain or as gzip, of at most `limit` bytes uncompressed.
     #[napi(factory, catch_unwind)]
-    pub fn from_xml(env: &Env, bytes: &[u8], limit: f64) -> Result<Self> {
+    pub fn from_xml(env: Env, bytes: &[u8], limit: f64) -> Result<Self> {
         Ok(Self::new(env, read(bytes, limit as u64)?))
     }
 
@@ -106,7 +106,7 @@ impl SttpDataSet {
 
     /// The tables of STTP's metadata without rows.
     #[napi(factory, catch_unwind)]
-    pub fn metadata(env: &Env) -> Self {
+    pub fn metadata(env: Env) -> Self {
         Self::new(env, metadata::empty_metadata())
     }
 
@@ -165,7 +165,7 @@ impl SttpDataSet {
 
     /// Replaces `ActiveMeasurements` by the table derived from measurements, devices and phasors.
     #[napi(catch_unwind)]
-    pub fn derive_active_measurements(&mut self, env: &Env) -> Result<()> {
+    pub fn derive_active_measurements(&mut self, env: Env) -> Result<()> {
         let told = &mut self.told;
         self.set.call(|set| {
             metadata::derive_active_measurements(set);
@@ -178,7 +178,7 @@ impl SttpDataSet {
 
     /// A data set of only the rows that a refresh's filters select, and of every row of tables that they do not name.
     #[napi(catch_unwind)]
-    pub fn filtered(&mut self, env: &Env, filters: String, is_standard: bool) -> Result<Self> {
+    pub fn filtered(&mut self, env: Env, filters: String, is_standard: bool) -> Result<Self> {
         self.set.call(|set| {
             let kept = metadata::filtered_metadata(set, &filters, precedence(is_standard)).map_err(filter_error)?;
             Ok(Self::new(env, kept))
