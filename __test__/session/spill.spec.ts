@@ -1,6 +1,8 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import fc from 'fast-check'
 import {
@@ -103,6 +105,26 @@ test('a batch of a cold table comes back with texts, nulls and lists', (t) => {
   const kept = spill.keep<TableBatch>(ready(batch))
   t.deepEqual(bytesOf(kept?.batch as Batch), bytesOf(batch))
   t.is(kept?.batch.table, 'record')
+  spill.close()
+})
+
+test('a batch of a cold table that waits on disk is not in memory too', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const spill = new Spill()
+  const keep = () => {
+    const builder = new TableBuilder('event')
+    builder.push({ stream: 's', schema_version: '1', rx: 1n, payload: 'x'.repeat(1000) })
+    const batch = builder.finish()
+    return { kept: spill.keep<TableBatch>(ready(batch)), before: bytesOf(batch), weak: new WeakRef(batch) }
+  }
+  const { kept, before, weak } = keep()
+  for (let round = 0; round < 4; round++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+  }
+  t.is(weak.deref(), undefined)
+  t.deepEqual(bytesOf(kept?.batch as Batch), before)
   spill.close()
 })
 

@@ -54,32 +54,17 @@ export class Spill {
   /** Writes a batch behind the others and gives its memory back; `undefined` where there is no room for it. */
   keep<B extends Batch>(ready: Ready<B>): SpilledBatch<B> | undefined {
     if (this.#fault !== undefined) return undefined
-    const { batch, rows } = ready
+    const { batch } = ready
     const columns = batch instanceof MeasurementBatch ? [] : batch.columns()
-    const buffers =
-      batch instanceof MeasurementBatch ? [batch.block.bytes] : columns.flatMap(({ buffers }) => [...buffers])
-    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
-    const offset = this.#place(length)
-    if (offset === undefined) return undefined
-    try {
-      this.#write(buffers, offset, length)
-    } catch (error) {
-      this.#fault = error as Error
-      this.#onFault?.(this.#fault)
-      return undefined
-    }
-    const extent = { offset, length }
-    this.#extents.push(extent)
+    const extent = this.#store(
+      batch instanceof MeasurementBatch ? [batch.block.bytes] : columns.flatMap(({ buffers }) => [...buffers]),
+    )
+    if (extent === undefined) return undefined
+    // What reads it back is made elsewhere: a function made here would keep the batch, and with it the memory.
     const load =
-      batch instanceof MeasurementBatch
-        ? () => this.#loadBlock(batch, extent) as Batch as B
-        : tableLoader<B>(batch, columns, () => this.#read(extent, Buffer.allocUnsafe(length)))
-    const release = (loaded: B | undefined): void => {
-      this.#extents.splice(this.#extents.indexOf(extent), 1)
-      if (loaded instanceof MeasurementBatch) this.#spare = loaded.block
-    }
+      batch instanceof MeasurementBatch ? this.#blockLoader(batch, extent) : this.#tableLoader(batch, columns, extent)
     ready.release()
-    return new SpilledBatch(rows, load, release)
+    return new SpilledBatch(ready.rows, load as () => Batch as () => B, this.#releaser(extent))
   }
 
   /** Gives the disk's room back. */
@@ -120,14 +105,60 @@ export class Spill {
     return into
   }
 
-  #loadBlock(batch: MeasurementBatch, extent: Extent): MeasurementBatch {
-    const { capacity, allocated } = batch.block
-    const spare = this.#spare
-    this.#spare = undefined
-    const isFitting = spare?.capacity === capacity && spare.allocated === allocated
-    const block = isFitting ? spare : new Block(capacity, allocated)
-    this.#read(extent, block.bytes)
-    return batch.over(block)
+  /** Writes buffers behind the others; `undefined` where there is no room for them. */
+  #store(buffers: readonly Uint8Array[]): Extent | undefined {
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    const offset = this.#place(length)
+    if (offset === undefined) return undefined
+    try {
+      this.#write(buffers, offset, length)
+    } catch (error) {
+      this.#fault = error as Error
+      this.#onFault?.(this.#fault)
+      return undefined
+    }
+    const extent = { offset, length }
+    this.#extents.push(extent)
+    return extent
+  }
+
+  #releaser(extent: Extent): (loaded: Batch | undefined) => void {
+    return (loaded) => {
+      this.#extents.splice(this.#extents.indexOf(extent), 1)
+      if (loaded instanceof MeasurementBatch) this.#spare = loaded.block
+    }
+  }
+
+  /** The batch's own block went back to its ring: what is kept of it is which signals and wire it is of. */
+  #blockLoader(batch: MeasurementBatch, extent: Extent): () => MeasurementBatch {
+    return () => {
+      const { capacity, allocated } = batch.block
+      const spare = this.#spare
+      this.#spare = undefined
+      const isFitting = spare?.capacity === capacity && spare.allocated === allocated
+      const block = isFitting ? spare : new Block(capacity, allocated)
+      this.#read(extent, block.bytes)
+      return batch.over(block)
+    }
+  }
+
+  #tableLoader({ table, length }: Batch, columns: readonly ArrowColumn[], extent: Extent): () => TableBatch {
+    const heads = columns.map(({ field, nullCount, items, buffers }) => ({
+      head: { field, nullCount, ...(items === undefined ? {} : { items: { length: items.length } }) },
+      lengths: buffers.map((buffer) => buffer.length),
+    }))
+    return () => {
+      const bytes = this.#read(extent, Buffer.allocUnsafe(extent.length))
+      let end = 0
+      const restored = heads.map(({ head, lengths }) => ({
+        ...head,
+        buffers: lengths.map((size) => {
+          end += size
+          return bytes.subarray(end - size, end)
+        }),
+      }))
+      return new TableBatch(table, length, restored)
+    }
   }
 }
 
@@ -176,26 +207,4 @@ function openNameless(directory: string): number {
     }
   }
   return file
-}
-
-function tableLoader<B extends Batch>(batch: B, columns: readonly ArrowColumn[], read: () => Uint8Array): () => B {
-  const { table, length } = batch
-  const lengths = columns.map(({ buffers }) => buffers.map((buffer) => buffer.length))
-  const heads = columns.map(({ field, nullCount, items }) => ({
-    field,
-    nullCount,
-    ...(items === undefined ? {} : { items: { length: items.length } }),
-  }))
-  return () => {
-    const bytes = read()
-    let end = 0
-    const restored = heads.map((head, column) => ({
-      ...head,
-      buffers: (lengths[column] as number[]).map((size) => {
-        end += size
-        return bytes.subarray(end - size, end)
-      }),
-    }))
-    return new TableBatch(table, length, restored) as Batch as B
-  }
 }

@@ -29,9 +29,7 @@ export {
   sttpWriteResponse,
 }
 
-/** The typed error of what the addon threw; an error of its other threads has the code in front of its text. */
+/** The typed error of what the addon threw. */
 export function asSttpError(thrown: unknown): MeasurandError {
-  const { message } = thrown as Error
-  const [, code, text] = /^(ERR_STTP_[A-Z_]+)\|(.*)$/s.exec(message) ?? []
-  return fromNative(code === undefined ? thrown : Object.assign(new Error(text), { code }), 'sttp')
+  return fromNative(thrown, 'sttp')
 }

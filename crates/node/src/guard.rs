@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use napi::{Env, JsError};
+
 /// The `code` of a JavaScript error: `ERR_<SYSTEM>_<NOUN>_<FAULT>`.
 #[derive(Clone, Copy, Debug)]
 pub struct Code(pub(crate) &'static str);
@@ -18,6 +20,20 @@ pub type Result<T> = napi::Result<T, Code>;
 /// An error with a code and a text.
 pub(crate) fn error(code: &'static str, reason: impl ToString) -> napi::Error<Code> {
     napi::Error::new(Code(code), reason.to_string())
+}
+
+/// Work on a thread of the pool, where a panic would end the process: it is an error instead.
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()))
+}
+
+/// A coded error as the JavaScript error that a promise is rejected with: napi's own has no room for the code.
+pub(crate) fn settle<T>(env: Env, output: Result<T>) -> napi::Result<T> {
+    output.map_err(|reason| napi::Error::from(JsError::from(reason).into_unknown(env)))
+}
+
+fn panicked() -> napi::Error<Code> {
+    error("ERR_SESSION_CODEC_POISONED", "the codec panicked: please report the bytes that it was given")
 }
 
 /// State that a panic poisons: every later call is refused instead of going on from half-changed state.
@@ -39,7 +55,7 @@ impl<T> Guarded<T> {
         }
         catch_unwind(AssertUnwindSafe(|| work(&mut self.inner))).unwrap_or_else(|_| {
             self.poisoned = true;
-            Err(error("ERR_SESSION_CODEC_POISONED", "the codec panicked: please report the bytes that it was given"))
+            Err(panicked())
         })
     }
 }

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use measurand_columns::{Block, Status};
@@ -11,10 +10,10 @@ use measurand_store::{
     Selection, TableReader, Tail, TailFault,
 };
 use napi::bindgen_prelude::{AsyncTask, BigInt, Float64Array, Task, ToNapiValue, TypeName, Uint8Array};
-use napi::{Env, Error, JsError};
+use napi::{Env, Error};
 use napi_derive::napi;
 
-use crate::guard::{Guarded, Result, error};
+use crate::guard::{Guarded, Result, caught, error, settle};
 
 /// A column of a table.
 #[napi(object)]
@@ -183,7 +182,7 @@ pub fn store_batch_header(rows: f64, nodes: Float64Array, lengths: Float64Array)
 }
 
 /// Writes the whole batches of a segment as a Parquet file, which is on the disk when this resolves.
-#[napi(ts_return_type = "Promise<StoreCompaction>")]
+#[napi(catch_unwind, ts_return_type = "Promise<StoreCompaction>")]
 pub fn store_compact(source: String, target: String) -> AsyncTask<Work<StoreCompaction>> {
     Work::task(move || {
         let segment = File::open(&source).map_err(|reason| io_error(&source, &reason, false))?;
@@ -209,7 +208,7 @@ pub fn store_compact(source: String, target: String) -> AsyncTask<Work<StoreComp
 }
 
 /// Reads a file of a table whole and says what it has; native ids are those of the signal table's rows.
-#[napi(ts_return_type = "Promise<StoreInspection>")]
+#[napi(catch_unwind, ts_return_type = "Promise<StoreInspection>")]
 pub fn store_inspect(path: String, native_ids: Vec<Uint8Array>) -> AsyncTask<Work<StoreInspection>> {
     let native_ids = native_ids.iter().map(|id| id.to_vec()).collect();
     Work::task(move || {
@@ -246,7 +245,7 @@ pub fn store_inspect(path: String, native_ids: Vec<Uint8Array>) -> AsyncTask<Wor
 }
 
 /// Says how much a file has: of a Parquet file as its metadata says, a segment is read.
-#[napi(ts_return_type = "Promise<StoreSummary>")]
+#[napi(catch_unwind, ts_return_type = "Promise<StoreSummary>")]
 pub fn store_summarise(path: String) -> AsyncTask<Work<StoreSummary>> {
     Work::task(move || {
         let file = File::open(&path).map_err(|reason| io_error(&path, &reason, false))?;
@@ -315,13 +314,13 @@ impl StoreReader {
 
     /// Appends rows to a block, which nobody may touch until this resolves: 0 the file is at its end, 1 the block is
     /// full, 2 the next rows are not only numbers: `takeColumns`.
-    #[napi(ts_return_type = "Promise<number>")]
+    #[napi(catch_unwind, ts_return_type = "Promise<number>")]
     pub fn read(&self, block: Uint8Array) -> AsyncTask<ReadBlock> {
         AsyncTask::new(ReadBlock { path: self.path.clone(), reader: Arc::clone(&self.reader), block })
     }
 
     /// The next batch as columns; null at the end.
-    #[napi(ts_return_type = "Promise<StoreColumns | null>")]
+    #[napi(catch_unwind, ts_return_type = "Promise<StoreColumns | null>")]
     pub fn take_columns(&self) -> AsyncTask<Work<Option<StoreColumns>>> {
         let (path, reader) = (self.path.clone(), Arc::clone(&self.reader));
         Work::task(move || {
@@ -392,20 +391,13 @@ impl<T: ToNapiValue + TypeName + Send + 'static> Task for Work<T> {
     type JsValue = T;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        let panicked = || error("ERR_STORE_FILE_DAMAGED", "reading the file panicked: please report the file");
-        let work = self.work.take();
-        let done = catch_unwind(AssertUnwindSafe(|| work.map(|work| work())));
-        Ok(done.ok().flatten().unwrap_or_else(|| Err(panicked())))
+        let spent = || Err(error("ERR_SESSION_CODEC_POISONED", "a task is run once"));
+        Ok(self.work.take().map_or_else(spent, caught))
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<T> {
         settle(env, output)
     }
-}
-
-/// A coded error as the JavaScript error that the promise is rejected with: napi's own has no room for the code.
-fn settle<T>(env: Env, output: Result<T>) -> napi::Result<T> {
-    output.map_err(|reason| Error::from(JsError::from(reason).into_unknown(env)))
 }
 
 impl From<Tail> for StoreTail {

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{
 use napi::{Env, Task};
 use napi_derive::napi;
 
-use crate::guard::{Code, Guarded, Result, error};
+use crate::guard::{Code, Guarded, Result, caught, error, settle};
 
 /// A column's name and its type in XML schema (`guid` for a GUID).
 #[napi(object)]
@@ -77,16 +77,15 @@ pub struct ReadDataSet {
 }
 
 impl Task for ReadDataSet {
-    type Output = DataSet;
+    type Output = Result<DataSet>;
     type JsValue = SttpDataSet;
 
-    fn compute(&mut self) -> napi::Result<DataSet> {
-        read(&self.bytes, self.limit)
-            .map_err(|error| napi::Error::from_reason(format!("{}|{}", error.status.0, error.reason)))
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        Ok(caught(|| read(&self.bytes, self.limit)))
     }
 
-    fn resolve(&mut self, env: Env, set: DataSet) -> napi::Result<SttpDataSet> {
-        Ok(SttpDataSet::new(env, set))
+    fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<SttpDataSet> {
+        settle(env, output).map(|set| SttpDataSet::new(env, set))
     }
 }
 
@@ -98,7 +97,7 @@ impl SttpDataSet {
         Ok(Self::new(env, read(bytes, limit as u64)?))
     }
 
-    /// The same in another thread. An error's message is `CODE|text`.
+    /// The same in another thread.
     #[napi(catch_unwind, ts_return_type = "Promise<SttpDataSet>")]
     pub fn read(bytes: Uint8Array, limit: f64) -> AsyncTask<ReadDataSet> {
         AsyncTask::new(ReadDataSet { bytes, limit: limit as u64 })
