@@ -1,4 +1,5 @@
 // .ci/run: the checks on form, `npm test` and `npm run interop` as one count.
+import { join } from 'node:path'
 import { setupBenches, setupOrExit } from './setup.mjs'
 import { interop, interopSystems, ownSpecs, Tally } from './tally.mjs'
 
@@ -11,6 +12,13 @@ await npx('tsc', 'tsc', '--noEmit')
 await npx('tsc of the benches', 'tsc', '-p', 'benches')
 await tally.check('rustfmt', 'cargo', ['fmt', '--all', '--check'])
 await tally.check('clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'])
+await npx('reference', 'typedoc', '--emit', 'none')
+// As a user's compiler reads them, with what is internal left out.
+const entries = ['', 'sttp', 'tia', 'cdtp', 'stream-sea', 'sisock', 'ingest'].map((room) =>
+  join('dist', room, 'index.d.ts'),
+)
+const asUsers = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', 'false', '--types', 'node']
+await npx('types of the package', 'tsc', ...asUsers, '--target', 'es2022', '--module', 'nodenext', ...entries)
 await tally.check('page of error codes', 'node', ['scripts/errors-page.mjs', '--check'])
 await npx('publint', 'publint', '--strict')
 await npx('are the types wrong', 'attw', '--pack', '.', '--profile', 'esm-only')

@@ -46,41 +46,55 @@ export function captureBytes({ time, channel, direction, kind, bytes }: CaptureI
 
 /** The items of a capture; throws a `MalformedError` where it is none, or is cut. */
 export async function* captureItems(capture: AsyncIterable<Uint8Array>): AsyncGenerator<CaptureItem> {
-  let rest: Buffer = Buffer.alloc(0)
+  let pieces: Uint8Array[] = []
+  let gathered = 0
+  /** Bytes without which nothing can be read: an item of megabytes is put together once, not at every piece. */
+  let needed = CAPTURE_MAGIC.length
   let offset = 0
-  let isOpen = false
-  for await (const chunk of capture) {
-    rest = Buffer.concat([rest, chunk])
-    if (!isOpen) {
-      if (rest.length < CAPTURE_MAGIC.length) continue
-      if (!rest.subarray(0, CAPTURE_MAGIC.length).equals(CAPTURE_MAGIC)) {
-        throw sessionError('ERR_SESSION_CAPTURE_FORMAT', 'the file does not begin as a raw capture does')
+  for await (const piece of capture) {
+    pieces.push(piece)
+    gathered += piece.length
+    if (gathered < needed) continue
+    const bytes = Buffer.concat(pieces, gathered)
+    let at = offset === 0 ? checkMagic(bytes) : 0
+    for (;;) {
+      const item = itemAt(bytes, at, offset)
+      if (typeof item === 'number') {
+        needed = item
+        break
       }
-      rest = rest.subarray(CAPTURE_MAGIC.length)
-      offset = CAPTURE_MAGIC.length
-      isOpen = true
+      yield item
+      at += HEAD_BYTES + item.bytes.length
     }
-    let at = 0
-    while (rest.length - at >= HEAD_BYTES) {
-      const length = rest.readUInt32LE(at + 12)
-      if (length > ITEM_BYTES) {
-        throw sessionError('ERR_SESSION_CAPTURE_FORMAT', `an item of ${length} bytes`, { offset: offset + at })
-      }
-      if (rest.length - at < HEAD_BYTES + length) break
-      yield {
-        time: rest.readBigUInt64LE(at),
-        channel: rest.readUInt16LE(at + 8),
-        direction: rest[at + 10] === 1 ? 'sent' : 'received',
-        kind: rest[at + 11] as number,
-        bytes: rest.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length),
-      }
-      at += HEAD_BYTES + length
-    }
-    rest = rest.subarray(at)
+    pieces = [bytes.subarray(at)]
+    gathered -= at
     offset += at
   }
-  if (!isOpen || rest.length > 0) {
-    throw sessionError('ERR_SESSION_CAPTURE_FORMAT', `the capture is cut: ${rest.length} bytes are left`, { offset })
+  if (offset === 0 || gathered > 0) {
+    throw sessionError('ERR_SESSION_CAPTURE_FORMAT', `the capture is cut: ${gathered} bytes are left`, { offset })
+  }
+}
+
+function checkMagic(bytes: Buffer): number {
+  if (bytes.subarray(0, CAPTURE_MAGIC.length).equals(CAPTURE_MAGIC)) return CAPTURE_MAGIC.length
+  throw sessionError('ERR_SESSION_CAPTURE_FORMAT', 'the file does not begin as a raw capture does')
+}
+
+/** The item that begins there, or how many bytes from there on are needed to tell. */
+function itemAt(bytes: Buffer, at: number, offset: number): CaptureItem | number {
+  const there = bytes.length - at
+  if (there < HEAD_BYTES) return HEAD_BYTES
+  const length = bytes.readUInt32LE(at + 12)
+  if (length > ITEM_BYTES) {
+    throw sessionError('ERR_SESSION_CAPTURE_FORMAT', `an item of ${length} bytes`, { offset: offset + at })
+  }
+  if (there < HEAD_BYTES + length) return HEAD_BYTES + length
+  return {
+    time: bytes.readBigUInt64LE(at),
+    channel: bytes.readUInt16LE(at + 8),
+    direction: bytes[at + 10] === 1 ? 'sent' : 'received',
+    kind: bytes[at + 11] as number,
+    bytes: bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length),
   }
 }
 

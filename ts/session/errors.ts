@@ -1,6 +1,5 @@
 /** The five systems, and the rooms of the house that fail on their own account. */
-export type System = 'sttp' | 'tia' | 'cdtp' | 'stream-sea' | 'sisock' | Room
-type Room = 'session' | 'store' | 'view' | 'ingest' | 'cli'
+export type System = 'sttp' | 'tia' | 'cdtp' | 'stream-sea' | 'sisock' | 'session' | 'store' | 'view' | 'ingest' | 'cli'
 
 /** What an error says beside its text. */
 export interface ErrorDetails {
@@ -99,17 +98,27 @@ function brandAs(target: typeof MeasurandError, name: string): void {
   })
 }
 
-const CLASSES = {
+/** The class for each who can be at fault. */
+export interface ErrorClasses {
+  readonly malformed: typeof MalformedError
+  readonly protocol: typeof ProtocolError
+  readonly limit: typeof LimitError
+  readonly usage: typeof UsageError
+  readonly transport: typeof TransportError
+  readonly storage: typeof StorageError
+}
+
+/** Who is at fault, which is the class of the error. */
+export type Blame = keyof ErrorClasses
+
+const CLASSES: ErrorClasses = {
   malformed: MalformedError,
   protocol: ProtocolError,
   limit: LimitError,
   usage: UsageError,
   transport: TransportError,
   storage: StorageError,
-} as const
-
-/** Who is at fault, which is the class of the error. */
-export type Blame = keyof typeof CLASSES
+}
 
 /** Codes with who is at fault and one line that says what happened and what to do. */
 export type ErrorCodes = Readonly<Record<`ERR_${string}`, readonly [blame: Blame, line: string]>>
@@ -119,7 +128,7 @@ export type ErrorMaker<T extends ErrorCodes> = <C extends keyof T>(
   code: C,
   message: string,
   details?: ErrorDetails,
-) => InstanceType<(typeof CLASSES)[T[C] extends readonly [infer B extends Blame, string] ? B : never]>
+) => InstanceType<ErrorClasses[T[C] extends readonly [infer B extends Blame, string] ? B : never]>
 
 const registry = new Map<string, { readonly system: System; readonly blame: Blame; readonly line: string }>()
 

@@ -14,7 +14,10 @@ export { sessionError } from './error-codes.js'
 export {
   type Blame,
   defineErrors,
+  type ErrorClasses,
+  type ErrorCodes,
   type ErrorDetails,
+  type ErrorMaker,
   fromNative,
   LimitError,
   MalformedError,

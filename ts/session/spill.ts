@@ -51,7 +51,11 @@ export class Spill {
     return this.#extents.reduce((sum, { length }) => sum + length, 0)
   }
 
-  /** Writes a batch behind the others and gives its memory back; `undefined` where there is no room for it. */
+  /**
+   * Writes a batch behind the others and gives its memory back; `undefined` where there is no room for it.
+   *
+   * @internal
+   */
   keep<B extends Batch>(ready: Ready<B>): SpilledBatch<B> | undefined {
     if (this.#fault !== undefined) return undefined
     const { batch } = ready
