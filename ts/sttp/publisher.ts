@@ -1,32 +1,27 @@
-import { randomUUID } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
-import { type MeasurementBatch, type Signal, SignalTable } from '../batch/index.js'
+import type { MeasurementBatch, Signal } from '../batch/index.js'
 import {
   describeError,
   type Listener,
   type MeasurandError,
   type Policy,
-  Session,
   type TlsOptions,
   type Transport,
 } from '../session/index.js'
 import { cacheSignals } from './cache-signals.js'
 import { checkDataChannel, openChannel } from './channel-opening.js'
 import { ClientConnection } from './client-connection.js'
-import type { SttpSubscription } from './codec.js'
-import { sttpWriteResponse } from './codec.js'
+import { type SttpSubscription, sttpWriteResponse } from './codec.js'
 import { cohortFormat } from './cohort-format.js'
 import { CohortMember } from './cohort-member.js'
 import type { ClientDescription, ConnectionEvent } from './connection-host.js'
-import { DataSet, type MeasurementRecord } from './data-set.js'
 import { sttpError } from './error-codes.js'
 import { HistoricalSubscription } from './historical-subscription.js'
 import { type History, isHistorical } from './history.js'
-import { guidBytes, type Measurement } from './measurement.js'
+import type { Measurement } from './measurement.js'
 import { PublicationGather } from './publication-gather.js'
 import { PublishedRows } from './published-rows.js'
 import { parseAddress } from './publisher-address.js'
-import { PublisherMetadata } from './publisher-metadata.js'
+import { PublisherDefinitions } from './publisher-definitions.js'
 import type { PublisherEndpoint, PublisherOptions, PublisherPermissions } from './publisher-options.js'
 import { ReverseConnection } from './reverse-connection.js'
 import type { ServedSubscription } from './served-subscription.js'
@@ -49,18 +44,13 @@ const BUFFER_BLOCK_BYTES = 1_000_000
  * publisher.publishMeasurements([measurement])
  * ```
  */
-export class Publisher extends Session implements PublisherPermissions {
-  readonly system = 'sttp'
-  /** The signals that it has: a batch that is published has this table, or one whose native ids are in it. */
-  readonly signals = new SignalTable()
+export class Publisher extends PublisherDefinitions implements PublisherPermissions {
   readonly policy: Policy
   maximumAllowedConnections: number
   isMetadataRefreshAllowed: boolean
   isNaNValueFilterAllowed: boolean
   isNaNValueFilterForced: boolean
   useBaseTimeOffsets: boolean
-  /** GUID of this publisher. */
-  readonly nodeId: string
   /** Called when a subscriber has connected and said its operational modes. */
   clientConnected: ((connection: ClientConnection) => void) | undefined
   /** Called when a subscriber's connection is over. */
@@ -77,7 +67,6 @@ export class Publisher extends Session implements PublisherPermissions {
   historyTime: () => bigint = () => this.clock.now()
   readonly #options: PublisherOptions
   readonly #rows: PublishedRows
-  readonly #metadata: PublisherMetadata
   readonly #routing: SubscriptionRouting
   readonly #connections = new Set<ClientConnection>()
   readonly #drops = new Map<ClientConnection, number>()
@@ -87,10 +76,9 @@ export class Publisher extends Session implements PublisherPermissions {
   /** What is said to those who subscribe when everything was published. */
   #ending: string | undefined
   #notifications = 0
-  #isTelling = false
 
   constructor(options: PublisherOptions = {}) {
-    super('sttp-publisher', options)
+    super(options)
     checkDataChannel(options.dataChannel)
     this.#options = options
     this.policy = options.policy ?? 'drop-oldest'
@@ -99,14 +87,12 @@ export class Publisher extends Session implements PublisherPermissions {
     this.isNaNValueFilterAllowed = options.isNaNValueFilterAllowed ?? true
     this.isNaNValueFilterForced = options.isNaNValueFilterForced ?? false
     this.useBaseTimeOffsets = options.useBaseTimeOffsets ?? true
-    this.nodeId = options.nodeId ?? randomUUID()
     this.#rows = new PublishedRows(this.signals, this.name)
-    this.#metadata = new PublisherMetadata(this.nodeId, options.precedence)
     this.#routing = new SubscriptionRouting({
       clock: this.clock,
       signals: this.signals,
       name: this.name,
-      signalIds: (filter) => this.#metadata.signalIds(filter),
+      signalIds: (filter) => this.published.signalIds(filter),
       permissions: this,
       joined: (member) => this.#drops.delete(member.host as ClientConnection),
     })
@@ -172,83 +158,6 @@ export class Publisher extends Session implements PublisherPermissions {
   async stop(): Promise<true> {
     await this.drain()
     return true
-  }
-
-  /**
-   * Sets the metadata: what subscribers can filter and are told. Who is connected is told that it has changed.
-   * `ActiveMeasurements` is derived; what the set has of its own under that name is replaced.
-   */
-  defineMetadata(dataSet: DataSet): void {
-    this.#metadata.define(dataSet)
-    this.#takeSignals(dataSet)
-    this.#tellChange()
-  }
-
-  /** The metadata. */
-  get metadata(): DataSet {
-    return this.#metadata.dataSet
-  }
-
-  /** Reads metadata from a file; resolves to true, rejects with why they cannot be read. */
-  async loadMetadata(path: string): Promise<true> {
-    const [dataSet, error] = DataSet.fromXml(await readFile(path))
-    if (dataSet === null) throw error
-    this.defineMetadata(dataSet)
-    return true
-  }
-
-  /** Writes the metadata to a file, so that what was defined one by one has the same ids at the next start. */
-  async saveMetadata(path: string): Promise<true> {
-    await writeFile(path, await this.#metadata.payload('', 0))
-    return true
-  }
-
-  /**
-   * Defines a source of measurements, a device, where there is none of this acronym (by default made of the name); gives
-   * the acronym.
-   */
-  defineOutputSource(name: string, acronym?: string): string {
-    return this.#defined(() => this.#metadata.definitions.source(name, acronym))
-  }
-
-  /**
-   * Defines a measurement where there is none of this point tag; gives the signal's id, a GUID. The type is FREQ, DFDT,
-   * VPHM, VPHA, IPHM, IPHA, ALOG, DIGI, FLAG, CALC, ... or of your own.
-   */
-  defineOutputMeasurement(
-    deviceAcronym: string,
-    pointTag: string,
-    description: string,
-    signalType = 'CALC',
-    sourceIndex?: number,
-  ): string {
-    const define = () =>
-      this.#metadata.definitions.measurement(deviceAcronym, pointTag, description, signalType, sourceIndex)
-    return this.#defined(define)
-  }
-
-  /** Defines a phasor where its device has none of this number; gives its id. Type is V or I, phase A, B, C, +, -, 0. */
-  defineOutputPhasor(
-    deviceAcronym: string,
-    label: string,
-    type: string,
-    phase: string,
-    sourceIndex: number,
-    destinationPhasorId = 0,
-  ): number {
-    const define = () =>
-      this.#metadata.definitions.phasor(deviceAcronym, label, type, phase, sourceIndex, destinationPhasorId)
-    return this.#defined(define)
-  }
-
-  /** The id of a signal by its point tag; `undefined` where the metadata do not have it. */
-  getSignalId(pointTag: string): string | undefined {
-    return this.#metadata.signalId(pointTag)
-  }
-
-  /** The measurements that a filter selects, such as `SignalAcronym <> 'STAT'`, with their columns in camelCase. */
-  filterMetadata(filter: string): MeasurementRecord[] {
-    return this.#metadata.measurements(filter)
   }
 
   /**
@@ -357,31 +266,7 @@ export class Publisher extends Session implements PublisherPermissions {
     return this.connections.filter(({ modes }) => modes !== 0)
   }
 
-  #takeSignals(dataSet: DataSet): void {
-    for (const record of dataSet.records('MeasurementDetail')) {
-      const nativeId = guidBytes(String(record['signalId']))
-      if (nativeId === undefined) continue
-      const text = (name: string): string => String(record[name] ?? '')
-      const kind = text('signalAcronym')
-      const meta = { id: text('id'), device: text('deviceAcronym'), description: text('description') }
-      this.signals.add({ nativeId, source: this.name, name: text('pointTag'), kind, meta })
-    }
-  }
-
-  /** Subscribers are told once of what is defined in one turn of the event loop. */
-  #defined<T>(define: () => T): T {
-    const result = define()
-    if (this.#isTelling) return result
-    this.#isTelling = true
-    queueMicrotask(() => {
-      this.#isTelling = false
-      this.#takeSignals(this.#metadata.dataSet)
-      this.#tellChange()
-    })
-    return result
-  }
-
-  #tellChange(): void {
+  protected tellChange(): void {
     for (const connection of this.#joined()) {
       connection.sendFrame(sttpWriteResponse({ type: 'configurationChanged' }, connection.modes))
     }
@@ -404,7 +289,7 @@ export class Publisher extends Session implements PublisherPermissions {
       policy: this.policy,
       stats: this.stats,
       metadata: async (filters, modes) => {
-        if (this.isMetadataRefreshAllowed) return this.#metadata.payload(filters, modes)
+        if (this.isMetadataRefreshAllowed) return this.published.payload(filters, modes)
         throw sttpError('ERR_STTP_METADATA_REFUSED', 'This publisher gives no metadata.')
       },
       serve: (connection, subscription, before) => this.#serve(connection, subscription, before),
@@ -452,7 +337,7 @@ export class Publisher extends Session implements PublisherPermissions {
     if (history === undefined) {
       throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', 'This publisher serves no historical subscriptions.')
     }
-    const ids = this.#metadata.signalIds(subscription.filterExpression ?? EVERYTHING)
+    const ids = this.published.signalIds(subscription.filterExpression ?? EVERYTHING)
     const { peer } = connection
     return new HistoricalSubscription({
       ...{ host: connection, subscription, history, clock },

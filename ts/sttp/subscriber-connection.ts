@@ -9,7 +9,14 @@ import {
   type Transport,
   Watchdog,
 } from '../session/index.js'
-import { type SttpCommand, type SttpControl, SttpDownlink, type SttpFault, sttpWriteCommand } from './codec.js'
+import {
+  type SttpCommand,
+  type SttpControl,
+  SttpDownlink,
+  type SttpFault,
+  type SttpSubscription,
+  sttpWriteCommand,
+} from './codec.js'
 import { COMMAND } from './codes.js'
 import { DatagramIntake, type DatagramPlace } from './datagram-intake.js'
 import { sttpError } from './error-codes.js'
@@ -160,8 +167,50 @@ export class SubscriberConnection {
     transport.write(frame)
   }
 
+  /** Subscribes; resolves when the publisher has accepted that. */
+  async subscribe(subscription: SttpSubscription): Promise<void> {
+    const { type, text = '' } = await this.#ask({ type: 'subscribe', subscription }, 'the subscription')
+    if (type === 'failed') {
+      throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', `${this.peer} refuses the subscription: ${text}`)
+    }
+  }
+
+  /** Changes the speed of a history, ms between frames; resolves when the publisher has done so. */
+  async updateProcessingInterval(interval: number): Promise<void> {
+    const { type, text = '' } = await this.#ask(
+      { type: 'updateProcessingInterval', interval },
+      'the processing interval',
+    )
+    if (type === 'failed') throw sttpError('ERR_STTP_INTERVAL_REFUSED', `${this.peer} keeps its speed: ${text}`)
+  }
+
+  /** Asks for new keys of the data channel; resolves when the publisher has sent them. */
+  async rotateCipherKeys(): Promise<void> {
+    const { type, text = '' } = await this.#ask({ type: 'rotateCipherKeys' }, 'the request for new keys')
+    if (type === 'failed') throw sttpError('ERR_STTP_KEYS_REFUSED', `${this.peer} changes no keys: ${text}`)
+  }
+
+  /** Asks for the metadata; resolves with them as they came, with nothing where the publisher refuses them. */
+  async refreshMetadata(filters: string | undefined): Promise<Uint8Array | undefined> {
+    const command = { type: 'metadataRefresh', ...(filters === undefined ? {} : { filters }) } as const
+    return (await this.#ask(command, 'the request for metadata')).payload
+  }
+
+  /** Sends a command and resolves with the publisher's answer to it. */
+  #ask(command: SttpCommand & { readonly type: keyof typeof COMMAND }, what: string): Promise<SttpControl> {
+    this.send(command)
+    const code = COMMAND[command.type]
+    return this.#answer(
+      (control) =>
+        control.command === code
+          ? control.type === 'succeeded' || control.type === 'failed'
+          : control.type === 'metadata' && code === COMMAND.metadataRefresh,
+      what,
+    )
+  }
+
   /** Resolves with the first control message that is an answer; rejects after `answerTimeout` and with the connection's end. */
-  answer(isAnswer: (control: SttpControl) => boolean, what: string): Promise<SttpControl> {
+  #answer(isAnswer: (control: SttpControl) => boolean, what: string): Promise<SttpControl> {
     const { clock, answerTimeout } = this.#options
     if (this.#isOver) {
       const text = `the connection to ${this.peer} is closed`

@@ -1,5 +1,5 @@
 import type { NewSignal } from '../batch/index.js'
-import { asSttpError } from './codec.js'
+import { asSttpError, type SttpControl } from './codec.js'
 import { DataSet, type MeasurementRecord } from './data-set.js'
 import { guidText, type Measurement } from './measurement.js'
 import { MeasurementLookup } from './measurement-lookup.js'
@@ -35,9 +35,18 @@ export abstract class SubscriberMetadata extends SubscriberEvents {
     return value * (details?.scale ?? 1) + (details?.offset ?? 0)
   }
 
-  /** What the metadata say of a signal, by the 16 bytes of its GUID. */
-  protected detailsOf(nativeId: Uint8Array): NewSignal | undefined {
-    return this.#details.get(guidText(nativeId))
+  /** The rows of the signals of a signal index cache, in its order; they are added with what the metadata say of them. */
+  protected rowsOf({ signalIds, sources = [], keyIds }: SttpControl): Uint32Array {
+    // A copy: the table keeps views of it, and the cache's bytes need not stay with them.
+    const ids = (signalIds as Uint8Array).slice()
+    const keys = keyIds as BigUint64Array
+    return Uint32Array.from(sources, (source, record) => {
+      const nativeId = ids.subarray(record * 16, record * 16 + 16)
+      const name = `${source}:${keys[record]}`
+      const known = this.#detailsOf(nativeId)
+      const unknown = { source: this.name, nativeId, name, type: 'f32', timeline: 'utc', meta: { key: name } } as const
+      return this.signals.add(known ?? unknown)
+    })
   }
 
   /**
@@ -62,9 +71,14 @@ export abstract class SubscriberMetadata extends SubscriberEvents {
     this.#lookup = undefined
     this.#details = signalDetails(set, this.name)
     for (const signal of this.signals) {
-      const details = this.detailsOf(signal.nativeId)
+      const details = this.#detailsOf(signal.nativeId)
       if (details !== undefined) this.signals.add(details)
     }
     this.metadataReceived?.(set)
+  }
+
+  /** What the metadata say of a signal, by the 16 bytes of its GUID. */
+  #detailsOf(nativeId: Uint8Array): NewSignal | undefined {
+    return this.#details.get(guidText(nativeId))
   }
 }

@@ -1,10 +1,11 @@
 import type { SourceOptions, TlsOptions } from '../session/index.js'
+import type { BufferBlockOptions } from './subscriber-buffer-blocks.js'
 import type { MessageOptions } from './subscriber-events.js'
 import type { RecoveryOptions } from './subscriber-recovery.js'
 import type { ProtocolVersion } from './subscription.js'
 
 /** What a subscriber can be given. */
-export interface SubscriberOptions extends SourceOptions, MessageOptions, RecoveryOptions {
+export interface SubscriberOptions extends SourceOptions, MessageOptions, RecoveryOptions, BufferBlockOptions {
   /** Whether metadata is asked for at every connection; it is unless told. */
   readonly autoRequestMetadata?: boolean
   /** Whether what `subscribe` was given is subscribed at every connection; it is unless told. */
@@ -29,13 +30,6 @@ export interface SubscriberOptions extends SourceOptions, MessageOptions, Recove
   readonly frameBytes?: number
   readonly cacheBytes?: number
   readonly metadataBytes?: number
-  /** Bytes of a buffer block at most, decompressed; 16 MiB unless told. */
-  readonly bufferBlockBytes?: number
-  /**
-   * Whether buffer blocks come among the batches, as batches of the table `record` (look at `batch.table`): `seq` is the
-   * number of the block in its connection, the `run`; its `tags` name the signal by its GUID. Not unless told.
-   */
-  readonly recordBufferBlocks?: boolean
   /** Retries of a connection that broke at most; -1, no limit, unless told. */
   readonly maxRetries?: number
   /** Seconds before the first retry, which grow up to `maxRetryInterval`; 1 and 30 unless told. `reconnect` says more. */

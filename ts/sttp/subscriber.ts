@@ -1,21 +1,7 @@
-import { COLUMN, type TableBatch } from '../batch/index.js'
-import {
-  type Delivery,
-  type MeasurandError,
-  ringFor,
-  type SourceDescription,
-  TableIntake,
-  type Timer,
-} from '../session/index.js'
-import {
-  BUFFER_BLOCK,
-  type BufferBlock,
-  type BufferBlockHost,
-  BufferBlockIntake,
-  recordOfBlock,
-} from './buffer-block.js'
+import { COLUMN } from '../batch/index.js'
+import { type MeasurandError, ringFor, type SourceDescription } from '../session/index.js'
 import { type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
-import { COMMAND, MODE } from './codes.js'
+import { COMMAND } from './codes.js'
 import { sttpError } from './error-codes.js'
 import type { HistoryReader } from './gap-recovery.js'
 import { guidText } from './measurement.js'
@@ -23,9 +9,9 @@ import { MeasurementReader } from './measurement-reader.js'
 import { AcceptedPublisher, DialledPublisher, type PublisherAccess } from './publisher-access.js'
 import { parseAddress } from './publisher-address.js'
 import { PublisherQuirks } from './publisher-quirks.js'
+import { SubscriberBufferBlocks } from './subscriber-buffer-blocks.js'
 import { SubscriberConnection } from './subscriber-connection.js'
 import type { SubscriberOptions } from './subscriber-options.js'
-import { SubscriberRecovery } from './subscriber-recovery.js'
 import {
   channelMeta,
   checkedSubscription,
@@ -35,15 +21,16 @@ import {
   joinedStatements,
   operationalModes,
   type PayloadEncoding,
+  payloadEncoding,
   type SubscriptionSettings,
   type WantedSubscription,
   wireSubscription,
 } from './subscription.js'
+import { TsscReset } from './tssc-reset.js'
 import { WireLosses } from './wire-losses.js'
 
 const BATCH_ROWS = 16_384
 const QUEUE_BYTES = 16 << 20
-const BUFFER_BLOCK_BYTES = 16 << 20
 
 /**
  * Receives measurements from an STTP publisher.
@@ -61,7 +48,7 @@ const BUFFER_BLOCK_BYTES = 16 << 20
  *
  * Row by row, as the other implementations do it: `connectionEstablished` and {@link Subscriber.readMeasurements}.
  */
-export class Subscriber extends SubscriberRecovery {
+export class Subscriber extends SubscriberBufferBlocks {
   readonly #options: SubscriberOptions
   /** There is one connection and no other. */
   readonly #isLast: boolean
@@ -80,15 +67,12 @@ export class Subscriber extends SubscriberRecovery {
   #connection: SubscriberConnection | undefined
   #isEstablished = false
   #peer = ''
-  #bufferBlocks: BufferBlockIntake | undefined
-  #records: TableIntake | undefined
   #subscriberId: string | undefined
   #isSubscribed = false
   /** The newest subscription was answered with success. */
   #isServed = false
   #reader: MeasurementReader | undefined
-  #resetTimer: Timer | undefined
-  #resets = 0
+  #tsscReset: TsscReset | undefined
 
   constructor(options: SubscriberOptions = {}) {
     const { autoReconnect, retryInterval = 1, maxRetryInterval = 30 } = options
@@ -135,13 +119,7 @@ export class Subscriber extends SubscriberRecovery {
 
   /** Asks for new keys of the encrypted data channel; resolves when the publisher has sent them. */
   async rotateCipherKeys(): Promise<void> {
-    const connection = this.#standing()
-    connection.send({ type: 'rotateCipherKeys' })
-    const { type, text } = await connection.answer(
-      ({ type, command }) => (type === 'succeeded' || type === 'failed') && command === COMMAND.rotateCipherKeys,
-      'the request for new keys',
-    )
-    if (type === 'failed') throw sttpError('ERR_STTP_KEYS_REFUSED', `${this.#peer} changes no keys: ${text ?? ''}`)
+    await this.#standing().rotateCipherKeys()
   }
 
   /**
@@ -174,14 +152,7 @@ export class Subscriber extends SubscriberRecovery {
     const wanted = this.#wanted ?? checkedSubscription('', {})
     const changed = checkedSubscription(wanted.filterExpression, { ...wanted.settings, processingInterval })
     if (this.#wanted !== undefined) this.#wanted = changed
-    const connection = this.#standing()
-    connection.send({ type: 'updateProcessingInterval', interval: processingInterval })
-    const { type, text } = await connection.answer(
-      ({ type, command }) =>
-        (type === 'succeeded' || type === 'failed') && command === COMMAND.updateProcessingInterval,
-      'the processing interval',
-    )
-    if (type === 'failed') throw sttpError('ERR_STTP_INTERVAL_REFUSED', `${this.#peer} keeps its speed: ${text ?? ''}`)
+    await this.#standing().updateProcessingInterval(processingInterval)
   }
 
   /** Connects to `host:port` or `sttp://host:port`; resolves when it stands and what `subscribe` was given is subscribed. */
@@ -278,7 +249,8 @@ export class Subscriber extends SubscriberRecovery {
     this.#connection = connection
     this.#peer = transport.peer
     this.#losses.settle()
-    this.#bufferBlocks = this.#intakeOfBlocks(connection)
+    this.#tsscReset = this.#resetOf(connection)
+    this.beginBlocks(connection)
     connection.start()
     this.#isEstablished = true
     this.#sendModes(connection)
@@ -288,13 +260,11 @@ export class Subscriber extends SubscriberRecovery {
   }
 
   protected hangUp(): void {
-    this.#resetTimer?.cancel()
-    this.#resetTimer = undefined
+    this.#tsscReset?.stop()
     const connection = this.#connection
     this.#connection = undefined
     connection?.close()
-    this.#records?.finish()
-    this.#records = undefined
+    this.endBlocks()
     if (!this.#isEstablished) return
     this.#isEstablished = false
     this.#isSubscribed = false
@@ -319,17 +289,11 @@ export class Subscriber extends SubscriberRecovery {
 
   /** How a subscription's measurements are to be packed. */
   #encoding(settings: SubscriptionSettings | undefined): PayloadEncoding {
-    if (settings?.udpPort !== undefined) return 'compact'
-    return settings?.encoding ?? (this.#options.compressPayloadData === false ? 'compact' : 'tssc')
+    return payloadEncoding(settings, this.#options.compressPayloadData)
   }
 
   #modes(): number {
-    const { compressMetadata, compressSignalIndexCache } = this.#options
-    const modes = operationalModes(this.#encoding(this.#wanted?.settings), this.#options.version)
-    const without =
-      (compressMetadata === false ? MODE.compressMetadata : 0) |
-      (compressSignalIndexCache === false ? MODE.compressCache : 0)
-    return (modes & ~without) >>> 0
+    return operationalModes(this.#encoding(this.#wanted?.settings), this.#options)
   }
 
   #sendModes(connection: SubscriberConnection): void {
@@ -340,15 +304,8 @@ export class Subscriber extends SubscriberRecovery {
 
   async #requestMetadata(connection: SubscriberConnection): Promise<void> {
     const started = this.clock.elapsed()
-    const filters = this.#options.metadataFilters
-    connection.send({ type: 'metadataRefresh', ...(filters === undefined ? {} : { filters }) })
-    const answer = await connection.answer(
-      (control) =>
-        control.type === 'metadata' || (control.type === 'failed' && control.command === COMMAND.metadataRefresh),
-      'the request for metadata',
-    )
-    if (answer.type !== 'metadata') return
-    await this.takeMetadata(answer.payload as Uint8Array, started, (quirk) => this.#quirks.add(quirk))
+    const payload = await connection.refreshMetadata(this.#options.metadataFilters)
+    if (payload !== undefined) await this.takeMetadata(payload, started, (quirk) => this.#quirks.add(quirk))
   }
 
   async #subscribeAt(connection: SubscriberConnection): Promise<void> {
@@ -361,14 +318,7 @@ export class Subscriber extends SubscriberRecovery {
     const port = await connection.openDatagrams(this.network, datagramPlace(wanted.settings))
     connection.downlink.setTimeForm(includeTime, useMillisecondResolution)
     this.#isServed = false
-    connection.send({ type: 'subscribe', subscription: wireSubscription(wanted, filter, port) })
-    const answer = await connection.answer(
-      ({ type, command }) => (type === 'succeeded' || type === 'failed') && command === COMMAND.subscribe,
-      'the subscription',
-    )
-    if (answer.type === 'failed') {
-      throw sttpError('ERR_STTP_SUBSCRIPTION_REFUSED', `${this.#peer} refuses the subscription: ${answer.text ?? ''}`)
-    }
+    await connection.subscribe(wireSubscription(wanted, filter, port))
     this.#isSubscribed = true
   }
 
@@ -383,7 +333,7 @@ export class Subscriber extends SubscriberRecovery {
         break
       case 'loss':
         this.#losses.take(control)
-        if (control.cause === 'undecodable') this.#awaitReset(connection)
+        if (control.cause === 'undecodable') this.#tsscReset?.await()
         break
       case 'quirk':
         this.#quirks.add(control.quirk as string)
@@ -405,7 +355,7 @@ export class Subscriber extends SubscriberRecovery {
         this.complete()
         break
       case 'bufferBlock':
-        this.#onBufferBlock(connection, control)
+        this.takeBlock(control)
         break
       case 'notification':
         this.status.emit('notification', { text: control.text })
@@ -442,21 +392,9 @@ export class Subscriber extends SubscriberRecovery {
   }
 
   #onCache(connection: SubscriberConnection, control: SttpControl): void {
-    // A copy: the table keeps views of it, and the cache's bytes need not stay with them.
-    const ids = (control.signalIds as Uint8Array).slice()
-    const sources = control.sources as string[]
-    const keys = control.keyIds as BigUint64Array
-    const rows = new Uint32Array(sources.length)
-    for (let record = 0; record < rows.length; record++) {
-      const nativeId = ids.subarray(record * 16, record * 16 + 16)
-      const key = `${sources[record]}:${keys[record]}`
-      const details = this.detailsOf(nativeId)
-      rows[record] = this.signals.add(
-        details ?? { source: this.name, nativeId, name: key, type: 'f32', timeline: 'utc', meta: { key } },
-      )
-    }
+    const rows = this.rowsOf(control)
     connection.downlink.assignRows(rows)
-    this.#bufferBlocks?.setCache(control.cacheIndex ?? 0, control.indexes as Int32Array, rows)
+    this.useCacheForBlocks(control, rows)
     this.#losses.settle()
     if (this.#options.version !== 1) connection.send({ type: 'confirmUpdateSignalIndexCache' })
     const denied = control.unauthorized as Uint8Array
@@ -471,64 +409,18 @@ export class Subscriber extends SubscriberRecovery {
     this.errorMessage(`${this.#peer} sent bytes that cannot be read: ${fault.message}`)
     this.#losses.failed(fault)
     this.#quirks.packetFailed(fault.code)
-    const connection = this.#connection
-    if (connection?.downlink.awaitsReset && fault.code.startsWith('ERR_STTP_TSSC')) this.#awaitReset(connection)
+    if (this.#connection?.downlink.awaitsReset && fault.code.startsWith('ERR_STTP_TSSC')) this.#tsscReset?.await()
   }
 
-  /** There is no way to ask for packets again: the subscription is made anew, and where that does not help, the connection. */
-  #awaitReset(connection: SubscriberConnection): void {
-    if (this.#resetTimer !== undefined) return
-    this.#resetTimer = this.clock.after(this.#options.resetTimeout ?? 2000, () => {
-      this.#resetTimer = undefined
-      if (this.#connection !== connection) return
-      if (!connection.downlink.awaitsReset) {
-        this.#resets = 0
-        return
-      }
-      if (this.#resets++ > 0) {
-        this.#resets = 0
-        connection.end(sttpError('ERR_STTP_TSSC_LOST', `${this.#peer} does not start its compression anew`))
-        return
-      }
-      this.status.emit('resubscribing', { reason: 'tssc' })
-      this.#awaitReset(connection)
-      this.#subscribeAt(connection).catch((error: Error) => this.errorMessage(error.message))
-    })
-  }
-
-  #onBufferBlock(connection: SubscriberConnection, control: SttpControl): void {
-    const { sequence = 0, flags = 0 } = control
-    if (flags & BUFFER_BLOCK.confirm) connection.send({ type: 'confirmBufferBlock', sequence })
-    this.#bufferBlocks?.take(control)
-  }
-
-  #intakeOfBlocks(connection: SubscriberConnection): BufferBlockIntake {
-    const host: BufferBlockHost = {
-      signalId: (row) => guidText(this.signals.at(row)?.nativeId ?? new Uint8Array(16)),
-      give: (block) => this.#giveBlock(connection, block),
-      again: (sequence) => this.status.emit('buffer-block-again', { sequence }),
-      lose: (gap) => this.lose(gap),
-      recover: (id) => void this.recover(id, 1),
-      malformed: (code, message, { offset = 0, length = 0 }) => {
-        this.errorMessage(`${this.#peer}: ${message}`)
-        this.malformed(code, offset, length)
+  #resetOf(connection: SubscriberConnection): TsscReset {
+    return new TsscReset(this.clock, this.#options.resetTimeout ?? 2000, {
+      isAwaited: () => connection.downlink.awaitsReset,
+      subscribe: () => {
+        this.status.emit('resubscribing', { reason: 'tssc' })
+        this.#subscribeAt(connection).catch((error: Error) => this.errorMessage(error.message))
       },
-    }
-    return new BufferBlockIntake(host, this.#options.bufferBlockBytes ?? BUFFER_BLOCK_BYTES)
-  }
-
-  #giveBlock(connection: SubscriberConnection, block: BufferBlock): void {
-    this.bufferBlockReceived?.(block)
-    if (this.#options.recordBufferBlocks) {
-      // Batches of both tables go to the one consumer, who looks at `batch.table`.
-      const delivery = this.delivery as unknown as Delivery<TableBatch>
-      this.#records ??= new TableIntake('record', { delivery, stats: this.stats, transport: connection.gate.handle() })
-      this.#records.push(
-        recordOfBlock(block, `buffer-blocks-${this.stats.reconnects + 1}`, this.#peer, this.clock.now()),
-      )
-    } else if (this.bufferBlockReceived === undefined) {
-      this.lose({ cause: 'decoder', bytes: block.bytes.length })
-    }
+      fail: () => connection.end(sttpError('ERR_STTP_TSSC_LOST', `${this.#peer} does not start its compression anew`)),
+    })
   }
 
   /** The connection to send on; throws where there is none. */

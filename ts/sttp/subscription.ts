@@ -81,9 +81,26 @@ export function channelMeta({ udpPort, udpGroup }: SubscriptionSettings = {}): R
   return { channel, wireLoss: 'not detectable: compact packets have no sequence numbers' }
 }
 
-/** The operational modes of an encoding in a version of the protocol. */
-export function operationalModes(encoding: PayloadEncoding, version: ProtocolVersion = 2): number {
-  return ((MODES[encoding] & ~MODE.version) | version) >>> 0
+/** How a subscription's measurements are packed: as it says, by UDP as compact, or else as TSSC unless told. */
+export function payloadEncoding(settings: SubscriptionSettings = {}, isCompressed = true): PayloadEncoding {
+  if (settings.udpPort !== undefined) return 'compact'
+  return settings.encoding ?? (isCompressed ? 'tssc' : 'compact')
+}
+
+/** What a subscriber asks for at its connection, as gzip unless told, in version 2 unless told. */
+export interface ModeOptions {
+  readonly version?: ProtocolVersion
+  readonly compressMetadata?: boolean
+  readonly compressSignalIndexCache?: boolean
+}
+
+/** The operational modes of an encoding. */
+export function operationalModes(
+  encoding: PayloadEncoding,
+  { version = 2, compressMetadata = true, compressSignalIndexCache = true }: ModeOptions = {},
+): number {
+  const plain = (compressMetadata ? 0 : MODE.compressMetadata) | (compressSignalIndexCache ? 0 : MODE.compressCache)
+  return ((MODES[encoding] & ~MODE.version & ~plain) | version) >>> 0
 }
 
 /** Checks what a caller gives; TypeScript's types do not hold at run time. */
