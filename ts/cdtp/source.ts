@@ -1,6 +1,12 @@
 import { type Batch, countedRows } from '../batch/index.js'
 import { sessionError } from '../session/error-codes.js'
-import { type Network, type SourceDescription, type SourceOptions, SourceSession } from '../session/index.js'
+import {
+  type CaptureItem,
+  type Network,
+  type SourceDescription,
+  type SourceOptions,
+  SourceSession,
+} from '../session/index.js'
 import { DataReceiver } from './data-receiver.js'
 import type { DataReceiverOptions } from './data-receiver-options.js'
 import { describeEndpoint, describeGroup } from './endpoint-info.js'
@@ -37,6 +43,9 @@ export interface CdtpSourceOptions extends SourceOptions {
   /** Ends after the end of so many runs. */
   readonly runs?: number
 }
+
+/** Nothing on this wire authenticates. */
+export const redactor = (): ((item: CaptureItem) => CaptureItem) => (item) => item
 
 /** Opens `cdtp://HOST:PORT`, a transmitter, or `cdtp://GROUP[/NAME[,NAME]]`, a constellation. */
 export async function openSource(place: CdtpPlace, options: SourceOptions): Promise<CdtpSource> {

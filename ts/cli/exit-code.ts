@@ -3,6 +3,7 @@ import { EXIT } from './command.js'
 
 /** Codes that say that something could not be written. */
 const SINK_CODES = new Set([
+  'ERR_CLI_FILE_UNWRITABLE',
   'ERR_CLI_OUTPUT_FAILED',
   'ERR_INGEST_BOOKS_UNBALANCED',
   'ERR_INGEST_SINK_FAILED',

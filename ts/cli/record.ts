@@ -5,7 +5,7 @@ import { type PipelineOptions, type PipelineResult, pipeline, type SourceUrl } f
 import { type Source, Spill } from '../session/index.js'
 import { StoreSink } from '../store/index.js'
 import type { View } from '../view/index.js'
-import { CaptureFile } from './capture.js'
+import { CAPTURE_OPTIONS, CaptureFile } from './capture-file.js'
 import type { Call, Command } from './command.js'
 import { cliError } from './error-codes.js'
 import { describe, sinkExitCodeOf } from './exit-code.js'
@@ -27,6 +27,7 @@ export const command: Command = {
     name: { value: 'NAME', line: 'the name of the source in the recording' },
     rotate: { value: 'SIZE|TIME', line: 'when a file is closed, as 256MiB, 10m or 256MiB|10m' },
     capture: { value: 'FILE', line: 'the raw bytes of the source go there too' },
+    ...CAPTURE_OPTIONS,
     compact: { line: 'make Parquet of opaque records too' },
     view: { line: 'shows each source on a live page too' },
     ...VIEW_OPTIONS,
@@ -49,6 +50,10 @@ export const command: Command = {
 export async function record(call: Call, urls: readonly SourceUrl[], out: string): Promise<number> {
   const name = call.options.get('name') as string | undefined
   if (name !== undefined && urls.length > 1) throw cliError('ERR_CLI_OPTION_INVALID', '--name is for one source')
+  const captured = call.options.get('capture') as string | undefined
+  if (captured !== undefined && urls.length > 1) throw cliError('ERR_CLI_OPTION_INVALID', '--capture is for one source')
+  if (captured === undefined && call.options.has('redact'))
+    throw cliError('ERR_CLI_OPTION_INVALID', '--redact goes with --capture')
   const options = pipelineOptions(call, ['spill'])
   const spillOf = spills(call)
   const rotation = call.options.get('rotate') as string | undefined
@@ -66,25 +71,24 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
   for (const { source, cut } of sink.recovered) {
     call.err.write(`${source}: its writer had died; ${cut.length} files were cut\n`)
   }
-  const captured = call.options.get('capture') as string | undefined
-  if (captured !== undefined && urls.length > 1) throw cliError('ERR_CLI_OPTION_INVALID', '--capture is for one source')
   const sources: Source[] = []
   let capture: CaptureFile | undefined
   const results: PipelineResult[] = []
   let sinkError: Error | undefined
   try {
     for (const url of urls) {
-      if (captured !== undefined) capture = new CaptureFile(captured, url)
+      if (captured !== undefined) capture = await CaptureFile.open(call, captured, url)
       const tap = capture === undefined ? {} : { network: capture.network }
       sources.push(await open(call, url, { maxDelay: MAX_DELAY, ...tap, ...(name === undefined ? {} : { name }) }))
     }
     results.push(...(await store(call, sources, urls, sink, options, spillOf)))
   } finally {
     await Promise.all(sources.map((source) => source.close()))
-    await capture?.close()
-    await sink.close().catch((error: Error) => {
-      sinkError = error
-    })
+    for (const file of [sink, capture]) {
+      await file?.close().catch((error: Error) => {
+        sinkError ??= error
+      })
+    }
     // Where no source came about, nothing was recorded, and nothing is left of it.
     if (isNew && sources.length === 0) await forget(out)
   }

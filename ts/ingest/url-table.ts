@@ -1,4 +1,4 @@
-import type { Network, Source, SourceDescription, SourceOptions } from '../session/index.js'
+import type { CaptureItem, Network, Source, SourceDescription, SourceOptions } from '../session/index.js'
 import { ingestError } from './error-codes.js'
 import type { OptionTable } from './option-table.js'
 import { SourceUrl } from './url.js'
@@ -11,6 +11,11 @@ export interface SourceModule {
   expand?(url: SourceUrl): Promise<readonly SourceUrl[]>
   /** Says what a source offers, where connecting to it would take something away. */
   describeSource?(url: SourceUrl, network: Network): Promise<SourceDescription>
+  /**
+   * Gives what blanks secrets in the items of one capture, in their order; only a system whose bytes can be captured has
+   * it.
+   */
+  redactor?(): (item: CaptureItem) => CaptureItem
   /** Makes the source and connects it. */
   openSource(url: SourceUrl, options: SourceOptions): Promise<Source>
 }

@@ -13,6 +13,8 @@ interface Place {
   choice<const T extends string>(name: string, choices: readonly T[]): T | undefined
 }
 
+export { redactor } from './redactor.js'
+
 const PORT = 7165
 const EVERYTHING = 'FILTER ActiveMeasurements WHERE True'
 

@@ -1,4 +1,4 @@
-import type { Source, SourceOptions } from '../session/index.js'
+import type { CaptureItem, Source, SourceOptions } from '../session/index.js'
 import { TiAClient } from './client.js'
 import { tiaError } from './error-codes.js'
 import type { SignalChoice } from './meta-info.js'
@@ -29,6 +29,9 @@ interface Place {
   flag(name: string, otherwise?: boolean): boolean
   choice<const T extends string>(name: string, choices: readonly T[]): T | undefined
 }
+
+/** Nothing on this wire authenticates. */
+export const redactor = (): ((item: CaptureItem) => CaptureItem) => (item) => item
 
 /** Connects to a server and starts its stream. */
 export async function openSource(url: Place, options: SourceOptions): Promise<Source> {
