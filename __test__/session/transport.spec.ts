@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test from 'ava'
+import { createServer as createTlsServer } from 'node:tls'
+import test, { type ExecutionContext } from 'ava'
 import { MemoryNetwork, memoryPair } from '../../ts/session/memory-transport.js'
 import { systemNetwork } from '../../ts/session/system-network.js'
 import type { Endpoint, Listener, Network, TlsOptions, Transport } from '../../ts/session/transport.js'
@@ -47,6 +48,7 @@ class Reader {
 }
 
 async function pair(
+  t: ExecutionContext,
   network: Network,
   tls: { server?: TlsOptions; client?: TlsOptions } = {},
 ): Promise<[Transport, Transport, Listener]> {
@@ -57,8 +59,12 @@ async function pair(
   const endpoint = (port: number, options: TlsOptions | undefined): Endpoint =>
     options === undefined ? { host: '127.0.0.1', port } : { host: '127.0.0.1', port, tls: options }
   const listener = await network.listen(endpoint(0, tls.server), (transport) => accepted(transport))
-  const near = await network.dial(endpoint(listener.port, tls.client))
-  return [near, await far, listener]
+  t.teardown(() => listener.close())
+  const ends = [await network.dial(endpoint(listener.port, tls.client)), await far] as const
+  t.teardown(() => {
+    for (const end of ends) end.close()
+  })
+  return [...ends, listener]
 }
 
 function certificate(): { cert: string; key: string } {
@@ -87,7 +93,7 @@ const NETWORKS: [string, () => Network, { server?: TlsOptions; client?: TlsOptio
 
 for (const [name, make, tls] of NETWORKS) {
   test(`${name}: bytes arrive both ways, several buffers as one write`, async (t) => {
-    const [near, far, listener] = await pair(make(), tls)
+    const [near, far] = await pair(t, make(), tls)
     const [atNear, atFar] = [new Reader(near), new Reader(far)]
     let done = 0
     near.write(Uint8Array.of(1, 2, 3), () => done++)
@@ -103,11 +109,10 @@ for (const [name, make, tls] of NETWORKS) {
     near.close()
     t.is(await atNear.closed, undefined)
     t.is(await atFar.closed, undefined)
-    await listener.close()
   })
 
   test(`${name}: nothing is read before start, or while paused`, async (t) => {
-    const [near, far, listener] = await pair(make(), tls)
+    const [near, far] = await pair(t, make(), tls)
     new Reader(far)
     far.write(Uint8Array.of(1, 2))
     for (let n = 0; n < 10; n++) await new Promise((resolve) => setImmediate(resolve))
@@ -135,11 +140,10 @@ for (const [name, make, tls] of NETWORKS) {
     t.deepEqual([...(held as Uint8Array)], first)
     near.close()
     far.close()
-    await listener.close()
   })
 
   test(`${name}: an end is told behind the last byte, and the other side may go on writing`, async (t) => {
-    const [near, far, listener] = await pair(make(), tls)
+    const [near, far] = await pair(t, make(), tls)
     const atNear = new Reader(near, { onEnd: () => {} })
     const atFar = new Reader(far, {
       onEnd: () => {
@@ -153,11 +157,10 @@ for (const [name, make, tls] of NETWORKS) {
     t.is(atFar.bytes.length, 100_000)
     t.deepEqual(atNear.bytes, [9])
     await atFar.closed
-    await listener.close()
   })
 
   test(`${name}: a writer that is faster than its reader is told so, and told when to go on`, async (t) => {
-    const [near, far, listener] = await pair(make(), tls)
+    const [near, far] = await pair(t, make(), tls)
     let drained = (): void => {}
     const drain = new Promise<void>((resolve) => {
       drained = resolve
@@ -172,12 +175,11 @@ for (const [name, make, tls] of NETWORKS) {
     await atFar.until(writes * 100_000)
     t.is(atFar.bytes.length, writes * 100_000)
     near.close()
-    await listener.close()
   })
 
   test(`${name}: nobody there is a typed error`, async (t) => {
     const network = make()
-    const [near, far, listener] = await pair(network, tls)
+    const [near, far, listener] = await pair(t, network, tls)
     near.close()
     far.close()
     await listener.close()
@@ -194,16 +196,16 @@ for (const [name, make, tls] of NETWORKS) {
     const network = make()
     const server = tls.server === undefined ? {} : { tls: tls.server }
     const listener = await network.listen({ host: '127.0.0.1', port: 0, ...server }, () => {})
+    t.teardown(() => listener.close())
     await t.throwsAsync(
       network.listen({ host: '127.0.0.1', port: listener.port, ...server }, () => {}),
       { code: 'ERR_SESSION_ADDRESS_IN_USE' },
     )
-    await listener.close()
   })
 }
 
 test('TCP: a chunk that is held while paused keeps its bytes', async (t) => {
-  const [near, far, listener] = await pair(systemNetwork)
+  const [near, far] = await pair(t, systemNetwork)
   new Reader(far)
   let resume = (): void => {}
   const chunks: number[][] = []
@@ -236,18 +238,17 @@ test('TCP: a chunk that is held while paused keeps its bytes', async (t) => {
   ])
   near.close()
   far.close()
-  await listener.close()
 })
 
 test('TCP: a reset is a typed error on the other side', async (t) => {
   const server = createServer((accepted) => accepted.once('data', () => accepted.resetAndDestroy()))
+  t.teardown(() => server.close())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const dialled = await systemNetwork.dial({ host: '127.0.0.1', port: (server.address() as { port: number }).port })
   const reader = new Reader(dialled)
   dialled.write(Uint8Array.of(1))
   const error = await reader.closed
   t.is((error as { code?: string } | undefined)?.code, 'ERR_SESSION_CONNECTION_LOST')
-  server.close()
 })
 
 test('TCP: dialling ends by its signal and by its time', async (t) => {
@@ -256,6 +257,7 @@ test('TCP: dialling ends by its signal and by its time', async (t) => {
   abort.abort()
   await t.throwsAsync(dialled, { code: 'ERR_SESSION_ABORTED' })
   const full = createServer((accepted) => accepted.resume())
+  t.teardown(() => full.close())
   await new Promise<void>((resolve) => full.listen({ port: 0, host: '127.0.0.1' }, resolve))
   await t.throwsAsync(
     systemNetwork.dial({
@@ -266,7 +268,6 @@ test('TCP: dialling ends by its signal and by its time', async (t) => {
     }),
     { code: 'ERR_SESSION_CONNECT_TIMEOUT' },
   )
-  full.close()
 })
 
 test('TCP: a host that does not resolve is told', async (t) => {
@@ -275,30 +276,61 @@ test('TCP: a host that does not resolve is told', async (t) => {
   })
 })
 
-test('TLS: a certificate that is not trusted is refused, and so is a client without one where it must have one', async (t) => {
-  const listener = await systemNetwork.listen({ host: '127.0.0.1', port: 0, tls: pem }, () => t.fail())
-  await t.throwsAsync(systemNetwork.dial({ host: '127.0.0.1', port: listener.port, tls: {} }), {
-    code: 'ERR_SESSION_TLS',
-  })
-  await listener.close()
-
-  const strict = await systemNetwork.listen(
-    { host: '127.0.0.1', port: 0, tls: { ...pem, ca: pem.cert, verify: true } },
-    (transport) => transport.close(),
-  )
-  const endpoint = (tls: TlsOptions): Endpoint => ({
-    host: '127.0.0.1',
-    port: strict.port,
-    tls: { ca: pem.cert, ...tls },
-  })
-  const bare = await systemNetwork.dial(endpoint({}))
-  // TLS 1.3 refuses behind the handshake: the alert comes first, or the end of the connection does.
-  const refusal = (await new Reader(bare).closed) as { code?: string } | undefined
-  t.true(['ERR_SESSION_TLS', 'ERR_SESSION_CONNECTION_LOST'].includes(refusal?.code ?? ''), String(refusal))
-  const known = await systemNetwork.dial(endpoint(pem))
-  t.is(await new Reader(known).closed, undefined)
-  await strict.close()
+test('TLS: a server that is not trusted is refused', async (t) => {
+  const listener = await listening(t, pem, () => t.fail())
+  const dialled = systemNetwork.dial({ host: '127.0.0.1', port: listener.port, tls: {} })
+  await t.throwsAsync(dialled, { code: 'ERR_SESSION_TLS' })
 })
+
+test('TLS: a client that has no certificate, or none that is trusted, is told so behind the handshake', async (t) => {
+  const served: Transport[] = []
+  const listener = await listening(t, { ...pem, ca: pem.cert, verify: true }, (transport) => {
+    served.push(transport)
+    transport.write(Uint8Array.of(7))
+    transport.end()
+  })
+  const endpoint = { host: '127.0.0.1', port: listener.port }
+  for (const tls of [{}, certificate()]) {
+    const refused = await systemNetwork.dial({ ...endpoint, tls: { ...tls, ca: pem.cert } })
+    const reader = new Reader(refused)
+    // What the server never reads must not make another fault of it.
+    refused.write(Uint8Array.of(1, 2, 3))
+    t.is(((await reader.closed) as { code?: string } | undefined)?.code, 'ERR_SESSION_TLS')
+  }
+  t.is(served.length, 0)
+  const known = new Reader(await systemNetwork.dial({ ...endpoint, tls: { ...pem, ca: pem.cert } }))
+  t.is(await known.closed, undefined)
+  t.deepEqual(known.bytes, [7])
+})
+
+test('TLS: an alert behind the handshake and a connection that is cut there are the same refusal', async (t) => {
+  for (const refuse of ['alert', 'reset']) {
+    const server = createTlsServer({ ...pem, ca: pem.cert, requestCert: refuse === 'alert', rejectUnauthorized: true })
+    let accepted: Socket | undefined
+    server.on('connection', (socket: Socket) => {
+      accepted = socket
+    })
+    server.on('secureConnection', () => accepted?.resetAndDestroy())
+    server.on('tlsClientError', () => {})
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => server.close())
+    const { port } = server.address() as { port: number }
+    const refused = await systemNetwork.dial({ host: '127.0.0.1', port, tls: { ca: pem.cert } })
+    const reader = new Reader(refused)
+    refused.write(Uint8Array.of(1))
+    t.is(((await reader.closed) as { code?: string } | undefined)?.code, 'ERR_SESSION_TLS', refuse)
+  }
+})
+
+async function listening(
+  t: ExecutionContext,
+  tls: TlsOptions,
+  accept: (transport: Transport) => void,
+): Promise<Listener> {
+  const listener = await systemNetwork.listen({ host: '127.0.0.1', port: 0, tls }, accept)
+  t.teardown(() => listener.close())
+  return listener
+}
 
 for (const [name, make] of [
   ['memory', () => new MemoryNetwork()],

@@ -81,7 +81,7 @@ test('a certificate is trusted by its fingerprint, on both sides', async (t) => 
   const subscriber = await connected(t, address, { ...own('subscriber'), fingerprint: fingerprint('publisher') })
   t.is(await firstValue(publisher, subscriber), 59.5)
   const unknown = connected(t, address, { ...own('publisher'), fingerprint: fingerprint('publisher') })
-  await t.throwsAsync(unknown, { code: 'ERR_STTP_CONNECTION_CLOSED' })
+  await t.throwsAsync(unknown, { code: 'ERR_SESSION_TLS' })
 })
 
 test('who is not trusted is refused by a typed error', async (t) => {
@@ -97,10 +97,7 @@ test('who is not trusted is refused by a typed error', async (t) => {
     { ...own('subscriber'), fingerprint: fingerprint('stranger') },
     { ...own('subscriber'), ca, serverName: 'elsewhere.example' },
   ]) {
-    const refused = await t.throwsAsync(connected(t, address, tls))
-    // A server may close without saying why.
-    const codes = ['ERR_SESSION_TLS', 'ERR_SESSION_CONNECTION_LOST', 'ERR_STTP_CONNECTION_CLOSED']
-    t.true(codes.includes((refused as { code?: string }).code ?? ''), String(refused))
+    await t.throwsAsync(connected(t, address, tls), { code: 'ERR_SESSION_TLS' })
   }
   const wrong = connected(t, address, { fingerprint: 'AB:CD' })
   await t.throwsAsync(wrong, { code: 'ERR_SESSION_OPTION_INVALID' })
@@ -108,15 +105,13 @@ test('who is not trusted is refused by a typed error', async (t) => {
 
 test('a plain subscriber gets nothing from a secured publisher, and the other way round', async (t) => {
   const [, address] = await publishing(t, own('publisher'))
-  const plain = new Subscriber({ ...quiet, answerTimeout: 500 })
-  const refused = await t.throwsAsync(plain.connect(address))
-  t.regex(String((refused as { code?: string }).code), /^ERR_(STTP|SESSION)_/)
+  const plain = new Subscriber(quiet)
+  await t.throwsAsync(plain.connect(address), { code: 'ERR_STTP_CONNECTION_CLOSED' })
   const open = new Publisher()
   t.teardown(() => open.close())
   const [, port] = await open.start({ host: '127.0.0.1', port: 0 })
   const secured = new Subscriber({ ...quiet, tls: { ca }, socketTimeout: 1 })
-  const failed = await t.throwsAsync(secured.connect(`127.0.0.1:${port}`))
-  t.regex(String((failed as { code?: string }).code), /^ERR_SESSION_(TLS|CONNECT)/)
+  await t.throwsAsync(secured.connect(`127.0.0.1:${port}`), { code: 'ERR_SESSION_TLS' })
 })
 
 test('data of a secured connection are encrypted by UDP too, with keys that nobody else has', async (t) => {

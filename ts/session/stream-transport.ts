@@ -6,6 +6,14 @@ import type { Transport, TransportHandler } from './transport.js'
 /** Bytes that a stream socket queues before `write` says to wait. */
 export const HIGH_WATER_MARK = 1 << 20
 
+/** How a socket was made. */
+export interface StreamOptions {
+  /** What reads a dialled socket into one buffer; without, the socket gives `data` events. */
+  readonly reader?: ReusedReader
+  /** It was dialled over TLS: its server may refuse it behind the handshake. */
+  readonly isClientTls?: boolean
+}
+
 /** A connected stream socket, plain or secured, as a transport. */
 export class StreamTransport implements Transport {
   readonly peer: string
@@ -16,18 +24,20 @@ export class StreamTransport implements Transport {
   #handler: TransportHandler | undefined
   #error: MeasurandError | undefined
   #isClosed = false
+  /** The server has not said yet, by a byte, that it serves us: TLS 1.3 lets it refuse us behind the handshake. */
+  #mayBeRefused: boolean
 
-  /** @param reader what reads a dialled socket into one buffer; without, the socket gives `data` events */
-  constructor(socket: Socket, reader?: ReusedReader) {
+  constructor(socket: Socket, { reader, isClientTls = false }: StreamOptions = {}) {
     this.peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`
     this.localPort = socket.localPort ?? 0
     this.isSecure = 'encrypted' in socket && socket.encrypted === true
     this.#socket = socket
     this.#reader = reader
+    this.#mayBeRefused = isClientTls
     socket.pause()
     socket.on('error', (error) => {
-      // Under TLS 1.3 a server refuses a certificate only when the client takes the connection for made.
-      const code = isTlsError(error) ? 'ERR_SESSION_TLS' : 'ERR_SESSION_CONNECTION_LOST'
+      // A server that closes at once may reset the connection before its alert is read.
+      const code = this.#mayBeRefused || isTlsError(error) ? 'ERR_SESSION_TLS' : 'ERR_SESSION_CONNECTION_LOST'
       this.#error = sessionError(code, `the connection to ${this.peer} broke: ${error.message}`, { cause: error })
     })
     socket.on('close', () => {
@@ -54,11 +64,17 @@ export class StreamTransport implements Transport {
       queueMicrotask(() => handler.onClose(this.#error))
       return
     }
-    if (this.#reader === undefined) this.#socket.on('data', (chunk: Buffer) => handler.onChunk(chunk))
-    else this.#reader.onChunk = (bytes) => handler.onChunk(bytes)
+    if (this.#reader !== undefined) this.#reader.onChunk = (bytes) => handler.onChunk(bytes)
+    else {
+      this.#socket.on('data', (chunk: Buffer) => {
+        this.#mayBeRefused = false
+        handler.onChunk(chunk)
+      })
+    }
     this.#socket.on('drain', () => handler.onDrain?.())
     this.#socket.on('end', () => {
-      if (handler.onEnd === undefined) this.end()
+      if (this.#mayBeRefused) this.#refused()
+      else if (handler.onEnd === undefined) this.end()
       else handler.onEnd()
     })
     this.#socket.resume()
@@ -87,11 +103,19 @@ export class StreamTransport implements Transport {
   }
 
   end(): void {
+    this.#mayBeRefused = false
     this.#socket.end()
   }
 
   close(): void {
+    this.#mayBeRefused = false
     this.#socket.destroy()
+  }
+
+  #refused(): void {
+    const text = `${this.peer} closed the secured connection before it sent anything: it may not trust our certificate`
+    this.#error = sessionError('ERR_SESSION_TLS', text)
+    this.close()
   }
 }
 

@@ -1,7 +1,7 @@
 import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net'
 import { aborted } from './clock.js'
 import { sessionError } from './error-codes.js'
-import { connectError, HIGH_WATER_MARK, ReusedReader, StreamTransport } from './stream-transport.js'
+import { connectError, HIGH_WATER_MARK, ReusedReader, type StreamOptions, StreamTransport } from './stream-transport.js'
 import type { Endpoint, Listener, Transport } from './transport.js'
 
 const CONNECT_TIMEOUT = 10_000
@@ -20,7 +20,7 @@ export function dialTcp({ host, port, connectTimeout }: Endpoint, signal?: Abort
     writableHighWaterMark: HIGH_WATER_MARK,
     onread: reader,
   }
-  return connected(connect(options as NetConnectOpts), 'connect', { host, port, connectTimeout }, signal, reader)
+  return connected(connect(options as NetConnectOpts), 'connect', { host, port, connectTimeout }, signal, { reader })
 }
 
 /** The transport of a socket that connects, when it has told so by an event. */
@@ -33,7 +33,7 @@ export function connected(
     connectTimeout = CONNECT_TIMEOUT,
   }: Pick<Endpoint, 'host' | 'port'> & { connectTimeout?: number | undefined },
   signal?: AbortSignal,
-  reader?: ReusedReader,
+  options: StreamOptions = {},
 ): Promise<Transport> {
   const where = `${host}:${port}`
   return new Promise((resolve, reject) => {
@@ -51,7 +51,7 @@ export function connected(
     }
     const succeed = (): void => {
       settle()
-      resolve(new StreamTransport(socket, reader))
+      resolve(new StreamTransport(socket, options))
     }
     const refuse = (error: Error): void => fail(connectError(where, error))
     const abort = (): void => fail(aborted(signal as AbortSignal))

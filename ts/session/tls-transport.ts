@@ -10,6 +10,9 @@ import { StreamTransport } from './stream-transport.js'
 import { connected, listening } from './tcp-transport.js'
 import type { Endpoint, Listener, TlsOptions, Transport } from './transport.js'
 
+/** How long a client that is refused may take to close its side, ms. */
+const HANG_UP_TIMEOUT = 1000
+
 /** Connects over TLS; the server's certificate is verified unless `tls.verify` is false. */
 export function dialTls(endpoint: Endpoint & { readonly tls: TlsOptions }, signal?: AbortSignal): Promise<Transport> {
   const { host, port, tls } = endpoint
@@ -31,7 +34,7 @@ export function dialTls(endpoint: Endpoint & { readonly tls: TlsOptions }, signa
       if (refusal !== undefined) socket.emit('error', refusal)
     })
   }
-  return connected(socket, 'secureConnect', endpoint, signal)
+  return connected(socket, 'secureConnect', endpoint, signal, { isClientTls: true })
 }
 
 /** Listens for TLS connections; clients need a certificate when `tls.verify` is true. */
@@ -45,14 +48,25 @@ export function listenTls(
   const options: ServerOptions = {
     ...materials(tls),
     requestCert: verify || pins !== undefined,
-    rejectUnauthorized: verify && pins === undefined,
+    // What node refuses it resets, and then the client is told by chance whether it was refused or broke.
+    rejectUnauthorized: false,
   }
   const server = createServer({ ...options, noDelay: true, allowHalfOpen: true }, (socket) => {
-    if (pins !== undefined && refusalOf(socket, pins) !== undefined) socket.destroy()
-    else accept(new StreamTransport(socket))
+    const isTrusted = pins === undefined ? !verify || socket.authorized : refusalOf(socket, pins) === undefined
+    if (isTrusted) accept(new StreamTransport(socket))
+    else hangUp(socket)
   })
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   return listening(server, endpoint)
+}
+
+/** Closes in order: bytes that nobody has read would make the system reset the connection. */
+function hangUp(socket: TLSSocket): void {
+  socket.on('error', () => {})
+  const timer = setTimeout(() => socket.destroy(), HANG_UP_TIMEOUT)
+  socket.on('close', () => clearTimeout(timer))
+  socket.resume()
+  socket.end()
 }
 
 /** Fingerprints as they are compared. */
