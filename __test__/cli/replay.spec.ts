@@ -39,16 +39,17 @@ test('a capture is decoded by what it says itself, and replayed byte for byte', 
     Array.from({ length: 200 }, (_, row) => 1000 * (row % 5) + 0.25 * Math.floor(row / 5)),
   )
 
-  const replay = measurand(['replay', file, '--raw', '--speed', 'max', '--to', 'sttp://127.0.0.1:17455?listen=1'])
-  const tailed = await measurand([
-    'tail',
-    'sttp://127.0.0.1:17455?encoding=compact',
-    '--wait',
-    '10s',
-    '--limit',
-    '200',
-    '--json',
-  ])
+  let listening = (_port: string): void => {}
+  const told = new Promise<string>((resolve) => {
+    listening = resolve
+  })
+  const args = ['replay', file, '--raw', '--speed', 'max', '--to', 'sttp://127.0.0.1?listen=1']
+  const replay = measurand(args, [], undefined, (text) => {
+    const [, bound] = /listening on port (\d+)/.exec(text) ?? []
+    if (bound !== undefined) listening(bound)
+  })
+  const from = `sttp://127.0.0.1:${await told}?encoding=compact`
+  const tailed = await measurand(['tail', from, '--limit', '200', '--json'])
   t.is(tailed.code, 0, tailed.stderr)
   const rows = tailed.stdout
     .trim()

@@ -10,19 +10,23 @@ export interface Ran {
   readonly lines: Record<string, unknown>[]
 }
 
-/** Runs the command line in this process. */
+/** Runs the command line in this process; `hear` is given what it writes to stderr meanwhile. */
 export async function measurand(
   args: readonly string[],
   stdin: readonly Uint8Array[] = [],
   signal?: AbortSignal,
+  hear: (text: string) => void = () => {},
 ): Promise<Ran> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const read = async (stream: PassThrough): Promise<string> => {
+  const read = async (stream: PassThrough, hear: (text: string) => void = () => {}): Promise<string> => {
     const chunks: Buffer[] = []
-    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    for await (const chunk of stream) {
+      chunks.push(chunk as Buffer)
+      hear((chunk as Buffer).toString('utf8'))
+    }
     return Buffer.concat(chunks).toString('utf8')
   }
-  const texts = [read(stdout), read(stderr)] as const
+  const texts = [read(stdout), read(stderr, hear)] as const
   const code = await run(args, { stdin: Readable.from(stdin), stdout, stderr }, signal ?? new AbortController().signal)
   stdout.end()
   stderr.end()
