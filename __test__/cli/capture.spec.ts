@@ -1,29 +1,14 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { Publisher } from '../../ts/sttp/publisher.js'
-import { Synthetic } from '../../ts/sttp/synthetic.js'
+import test from 'ava'
+import { publishing } from '../sttp/publishing.js'
 import { temporary } from './recording.js'
 import { measurand } from './streams.js'
 
-/** The port of a publisher that gives 200 measurements to whoever subscribes first. */
-async function publishing(t: ExecutionContext): Promise<number> {
-  const synthetic = new Synthetic({ signals: 5 })
-  const publisher = new Publisher()
-  publisher.defineMetadata(synthetic.metadata())
-  t.teardown(() => publisher.close())
-  const [, port] = await publisher.start({ host: '127.0.0.1', port: 0 })
-  void (async () => {
-    for await (const { state } of publisher.status) if (state === 'peer-subscribed') break
-    publisher.publish(synthetic.batch(0, 40, publisher.signals))
-  })()
-  return port
-}
-
 test('a capture is readable by its owner alone, and says the rows whose bytes it has', async (t) => {
   const file = join(await temporary(t), 'session.cap')
-  const url = `sttp://127.0.0.1:${await publishing(t)}`
+  const url = `sttp://127.0.0.1:${await publishing(t, { signals: 5, frames: 40 })}`
   const { code, lines } = await measurand(['capture', url, '-o', file, '--limit', '200', '--redact', '--json'])
   t.is(code, 0)
   t.like(lines.at(-1), { event: 'summary', received: 200, stored: 200 })
@@ -33,7 +18,7 @@ test('a capture is readable by its owner alone, and says the rows whose bytes it
 
 test('a capture that cannot be written ends with 4', async (t) => {
   const directory = await temporary(t)
-  const url = `sttp://127.0.0.1:${await publishing(t)}`
+  const url = `sttp://127.0.0.1:${await publishing(t, { signals: 5, frames: 40 })}`
   const nowhere = await measurand(['capture', url, '-o', join(directory, 'missing', 'session.cap')])
   t.is(nowhere.code, 4, nowhere.stderr)
   t.regex(nowhere.stderr, /ERR_CLI_FILE_UNWRITABLE/)
@@ -46,7 +31,7 @@ test('a capture that cannot be written ends with 4', async (t) => {
 test('a recording is whole although its capture cannot be written', async (t) => {
   if (!existsSync('/dev/full')) return t.fail('this system has no file that is always full')
   const out = join(await temporary(t), 'recording')
-  const url = `sttp://127.0.0.1:${await publishing(t)}`
+  const url = `sttp://127.0.0.1:${await publishing(t, { signals: 5, frames: 40 })}`
   const { code, stderr } = await measurand(['record', url, '--out', out, '--capture', '/dev/full', '--limit', '200'])
   t.is(code, 4, stderr)
   t.regex(stderr, /ERR_CLI_FILE_UNWRITABLE/)

@@ -1,7 +1,15 @@
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { Batch, TableName } from '../batch/index.js'
-import { expandUrl, fieldsOf, openSource, ParquetSink, pipeline, SourceUrl } from '../ingest/index.js'
+import {
+  expandUrl,
+  fieldsOf,
+  openSource,
+  ParquetSink,
+  pipeline,
+  SELECTION_OPTIONS,
+  SourceUrl,
+} from '../ingest/index.js'
 import type { Sink, Source } from '../session/index.js'
 import { textsOf } from '../store/column-slice.js'
 import { recordingInfo } from '../store/index.js'
@@ -43,9 +51,7 @@ export const command: Command = {
     table: { value: 'TABLE', line: 'measurement (default; hdf5: record), record or event' },
     run: { value: 'NAME', line: 'records of one run; hdf5 needs it where the recording has several' },
     source: { value: 'NAME', line: 'which source, where the recording has several' },
-    since: { value: 'TIME', line: 'rows from this time on' },
-    until: { value: 'TIME', line: 'rows before this time' },
-    signal: { value: 'NAME[,NAME]', line: 'signals by name or native id; * stands for anything' },
+    ...SELECTION_OPTIONS,
   },
   async run(call) {
     const text = (name: string): string | undefined => call.options.get(name) as string | undefined

@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type PipelineOptions, type PipelineResult, pipeline, type SourceUrl } from '../ingest/index.js'
+import {
+  type PipelineOptions,
+  type PipelineResult,
+  pipeline,
+  SELECTION_OPTIONS,
+  type SourceUrl,
+} from '../ingest/index.js'
 import { type Source, Spill } from '../session/index.js'
 import { StoreSink } from '../store/index.js'
 import type { View } from '../view/index.js'
@@ -31,6 +37,7 @@ export const command: Command = {
     compact: { line: 'make Parquet of opaque records too' },
     view: { line: 'shows each source on a live page too' },
     ...VIEW_OPTIONS,
+    ...SELECTION_OPTIONS,
     ...SOURCE_OPTIONS,
     policy: {
       value: 'POLICY',

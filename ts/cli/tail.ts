@@ -1,4 +1,4 @@
-import { pipeline } from '../ingest/index.js'
+import { pipeline, SELECTION_OPTIONS } from '../ingest/index.js'
 import type { Source } from '../session/index.js'
 import type { Command } from './command.js'
 import { showProgress } from './progress.js'
@@ -12,7 +12,11 @@ export const command: Command = {
   usage: 'URL...',
   line: 'prints the rows of sources',
   takesUrls: true,
-  options: { format: { value: 'FORMAT', line: 'text (default), json, csv or influx' }, ...SOURCE_OPTIONS },
+  options: {
+    format: { value: 'FORMAT', line: 'text (default), json, csv or influx' },
+    ...SELECTION_OPTIONS,
+    ...SOURCE_OPTIONS,
+  },
   async run(call) {
     const urls = await urlsOf(call)
     const options = pipelineOptions(call)

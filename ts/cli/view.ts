@@ -1,4 +1,4 @@
-import { loadSystem, pipeline, type SourceUrl } from '../ingest/index.js'
+import { loadSystem, pipeline, SELECTION_OPTIONS, type SourceUrl } from '../ingest/index.js'
 import type { Source } from '../session/index.js'
 import { Playback, View } from '../view/index.js'
 import type { Call, Command } from './command.js'
@@ -23,6 +23,7 @@ export const command: Command = {
   options: {
     ...VIEW_OPTIONS,
     speed: { value: '1|10|max', line: 'how fast a recording is shown, from when the page is open; 1 unless told' },
+    ...SELECTION_OPTIONS,
     ...SOURCE_OPTIONS,
   },
   /** A folder is a recording, with the options of one. */

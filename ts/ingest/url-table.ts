@@ -1,6 +1,8 @@
 import type { CaptureItem, Network, Source, SourceDescription, SourceOptions } from '../session/index.js'
 import { ingestError } from './error-codes.js'
 import type { OptionTable } from './option-table.js'
+import { SelectedSource } from './selected-source.js'
+import { SELECTION_OPTIONS, selectionOf } from './selection.js'
 import { SourceUrl } from './url.js'
 
 /** What `source.ts` of a system exports. */
@@ -33,13 +35,22 @@ const SYSTEMS: Readonly<Record<string, () => Promise<SourceModule>>> = {
 /** The schemes that there are. */
 export const SCHEMES: readonly string[] = Object.keys(SYSTEMS)
 
-/** Loads the system of a scheme. */
+/** Loads the system of a scheme; its sources can be selected from, by its own options or by those of every source. */
 export async function loadSystem(scheme: string): Promise<SourceModule> {
   const load = Object.hasOwn(SYSTEMS, scheme) ? SYSTEMS[scheme] : undefined
   if (load === undefined) {
     throw ingestError('ERR_INGEST_URL_SCHEME', `no system has the scheme ${scheme}; there are ${SCHEMES.join(', ')}`)
   }
-  return load()
+  const system = await load()
+  return {
+    ...system,
+    sourceOptions: { ...SELECTION_OPTIONS, ...system.sourceOptions },
+    async openSource(url, options) {
+      const selection = selectionOf(url, system.sourceOptions)
+      const source = await system.openSource(url, options)
+      return selection === undefined ? source : new SelectedSource(source, selection)
+    },
+  }
 }
 
 /** The URLs of the sources that a URL stands for: itself, or those of a recording. */

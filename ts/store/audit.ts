@@ -107,7 +107,8 @@ class SourceAuditor {
     }
     await this.#checkNames(files)
     this.#checkBooks(state)
-    this.#checkSequences(state.losses)
+    // Numbers of rows that were left out on purpose are missing for a reason.
+    if ((booksOf(state)?.filtered ?? 0) === 0) this.#checkSequences(state.losses)
     return {
       name: this.#name,
       system,

@@ -32,6 +32,32 @@ export function sliceColumn(column: ArrowColumn, from: number, to: number): Arro
   }
 }
 
+/** Some rows of a column, in memory of their own. */
+export function pickColumn(column: ArrowColumn, rows: readonly number[]): ArrowColumn {
+  const { field, buffers } = column
+  const nulls = pickValidity(buffers[0] as Uint8Array, rows)
+  const width = WIDTHS[field.type]
+  if (width !== undefined) {
+    return { field, nullCount: nulls.count, buffers: [nulls.bits, pickFixed(buffers[1] as Uint8Array, width, rows)] }
+  }
+  const picked = pickExtents(buffers[1] as Uint8Array, 4, rows)
+  const itemWidth = LIST_ITEM_OFFSET_BYTES[field.type]
+  if (itemWidth === undefined) {
+    const data = Buffer.concat(picked.extents.map(({ from, to }) => (buffers[2] as Uint8Array).subarray(from, to)))
+    return { field, nullCount: nulls.count, buffers: [nulls.bits, picked.offsets, data] }
+  }
+  const numbers = picked.extents.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, item) => from + item))
+  const [itemValidity, itemOffsets, itemData] = buffers.slice(2) as [Uint8Array, Uint8Array, Uint8Array]
+  const items = pickExtents(itemOffsets, itemWidth, numbers)
+  const data = Buffer.concat(items.extents.map(({ from, to }) => itemData.subarray(from, to)))
+  return {
+    field,
+    nullCount: nulls.count,
+    buffers: [nulls.bits, picked.offsets, pickValidity(itemValidity, numbers).bits, items.offsets, data],
+    items: { length: numbers.length },
+  }
+}
+
 /** A column of nulls. */
 export function nullColumn(field: Field, rows: number): ArrowColumn {
   const validity = new Uint8Array(Math.ceil(rows / 8))
@@ -64,6 +90,44 @@ function sliceValidity(bits: Uint8Array, from: number, to: number): { bits: Uint
     else count++
   }
   return { bits: count === 0 ? NOTHING : sliced, count }
+}
+
+function pickValidity(bits: Uint8Array, rows: readonly number[]): { bits: Uint8Array; count: number } {
+  if (bits.length === 0) return { bits: NOTHING, count: 0 }
+  const picked = new Uint8Array(Math.ceil(rows.length / 8))
+  let count = 0
+  rows.forEach((row, at) => {
+    if (((bits[row >> 3] as number) >> (row & 7)) & 1) picked[at >> 3] = (picked[at >> 3] as number) | (1 << (at & 7))
+    else count++
+  })
+  return { bits: count === 0 ? NOTHING : picked, count }
+}
+
+function pickFixed(data: Uint8Array, width: number, rows: readonly number[]): Uint8Array {
+  const picked = new Uint8Array(rows.length * width)
+  rows.forEach((row, at) => {
+    for (let byte = 0; byte < width; byte++) picked[at * width + byte] = data[row * width + byte] as number
+  })
+  return picked
+}
+
+/** Where the cells of rows lie, and the offsets of the same cells behind one another. */
+function pickExtents(
+  offsets: Uint8Array,
+  width: 4 | 8,
+  rows: readonly number[],
+): { offsets: Uint8Array; extents: readonly { from: number; to: number }[] } {
+  const view = new DataView(offsets.buffer, offsets.byteOffset, offsets.byteLength)
+  const at = (row: number): number =>
+    width === 4 ? view.getInt32(row * 4, true) : Number(view.getBigInt64(row * 8, true))
+  const ends = [0]
+  const extents = rows.map((row) => {
+    const [from, to] = [at(row), at(row + 1)]
+    ends.push((ends.at(-1) as number) + to - from)
+    return { from, to }
+  })
+  const array = width === 4 ? Int32Array.from(ends) : BigInt64Array.from(ends, BigInt)
+  return { offsets: new Uint8Array(array.buffer), extents }
 }
 
 function sliceOffsets(

@@ -7,7 +7,7 @@ import {
   countedRows,
   type Field,
   MeasurementBatch,
-  nativeIdText,
+  SignalPatterns,
   SignalTable,
   TableBatch,
 } from '../batch/index.js'
@@ -287,15 +287,7 @@ function selectionOf(signals: SignalTable, system: string, options: ReadOptions)
   const { since, until } = options
   const times = { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) }
   if (options.signals === undefined) return times
-  const patterns = options.signals.map(patternOf)
-  const isWanted = (text: string): boolean => patterns.some((pattern) => pattern.test(text))
-  const wanted = Uint8Array.from(signals, ({ id, name, nativeId }) =>
-    [name, nativeIdText(nativeId, system), String(id)].some(isWanted) ? 1 : 0,
-  )
+  const patterns = new SignalPatterns(options.signals)
+  const wanted = Uint8Array.from(signals, (signal) => (patterns.match(signal, system) ? 1 : 0))
   return { ...times, signals: wanted }
-}
-
-function patternOf(text: string): RegExp {
-  const parts = text.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`, 'i')
 }
