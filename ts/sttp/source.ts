@@ -57,7 +57,9 @@ export const sourceOptions = {
 /** Connects a subscriber; what it says to people goes to stderr. */
 export async function openSource(url: Place, options: SourceOptions): Promise<Subscriber> {
   const tls = await tlsOptions(url)
-  const stderr = (text: string): void => void process.stderr.write(`${text}\n`)
+  // A line of progress, where there is one, makes way.
+  const clear = process.stderr.isTTY ? '\r\x1b[K' : ''
+  const stderr = (text: string): void => void process.stderr.write(`${clear}${text}\n`)
   const subscriber = new Subscriber({
     ...options,
     ...(tls === undefined ? {} : { tls }),
