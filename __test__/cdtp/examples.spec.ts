@@ -1,57 +1,26 @@
 // The examples of the guide as a reader runs them: a detector, a recorder, and the script that drives them.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { recordingInfo } from '../../ts/store/index.js'
 import { readRows } from '../../ts/store/rows.js'
-
-const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples')
-
-class Example {
-  readonly #child: ChildProcess
-  readonly #ended: Promise<number>
-  #output = ''
-
-  constructor(program: string, args: readonly string[]) {
-    this.#child = spawn(process.execPath, ['--import', 'tsx', join(EXAMPLES, program), ...args], {
-      env: { ...process.env, INTERFACE: '127.0.0.1' },
-    })
-    const take = (text: string): void => {
-      this.#output += text
-    }
-    this.#child.stdout?.setEncoding('utf8').on('data', take)
-    this.#child.stderr?.setEncoding('utf8').on('data', take)
-    this.#ended = new Promise((resolve) => this.#child.once('close', (code) => resolve(code ?? -1)))
-  }
-
-  /** Its exit code and what it has printed. */
-  async ended(): Promise<{ code: number; output: string }> {
-    return { code: await this.#ended, output: this.#output }
-  }
-
-  kill(): void {
-    this.#child.kill('SIGKILL')
-  }
-}
+import { Example } from '../example.js'
 
 test('a detector, a recorder and a run from a script', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'measurand-examples-'))
   const group = `examples${process.pid}`
-  const detector = new Example('cdtp-detector.ts', [group, 'one'])
-  const recorder = new Example('cdtp-recorder.ts', [group, folder])
-  const run = new Example('cdtp-run.ts', [group, '1', 'Detector.one', 'Recorder.measurand'])
-  t.teardown(() => [detector, recorder, run].forEach((example) => void example.kill()))
+  const env = { INTERFACE: '127.0.0.1' }
+  const detector = new Example(t, 'cdtp-detector', [group, 'one'], { env })
+  const recorder = new Example(t, 'cdtp-recorder', [group, folder], { env })
+  const run = new Example(t, 'cdtp-run', [group, '1', 'Detector.one', 'Recorder.measurand'], { env })
 
-  const driven = await run.ended()
-  t.is(driven.code, 0, driven.output)
-  t.regex(driven.output, /found Detector\.one, Recorder\.measurand/)
-  t.regex(driven.output, /Detector\.one RUN/)
-  t.is((await detector.ended()).code, 0)
-  const { code, output } = await recorder.ended()
-  t.is(code, 0, output)
-  const [, stored, received] = /(\d+) of (\d+) records are in/.exec(output) ?? []
+  t.is(await run.ended, 0, run.output)
+  t.regex(run.output, /found Detector\.one, Recorder\.measurand/)
+  t.regex(run.output, /Detector\.one RUN/)
+  t.is(await detector.ended, 0, detector.output)
+  t.is(await recorder.ended, 0, recorder.output)
+  const [, stored, received] = /(\d+) of (\d+) records are in/.exec(recorder.output) ?? []
   t.is(stored, received)
   t.true(Number(stored) >= 5)
 

@@ -13,7 +13,7 @@ const pages = [
 ]
 
 test('the first program of the README is the example, and prints two frames of three signals', (t) => {
-  const [, program] = /```ts\n(.*?)```/s.exec(read('README.md')) ?? []
+  const [, program = ''] = /```ts\n(.*?)```/s.exec(read('README.md')) ?? []
   const example = read('examples/first-program.ts').replace('../ts/sttp/index.js', 'measurand/sttp')
   t.is(example.slice(example.indexOf('import')), program)
   const args = ['--import', 'tsx', join('examples', 'first-program.ts')]

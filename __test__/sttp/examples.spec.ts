@@ -1,61 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-
-const root = join(import.meta.dirname, '..', '..')
-
-/** An example in a process of its own, and what it prints. */
-class Example {
-  output = ''
-  readonly #child: ChildProcess
-  #look: () => void = () => {}
-
-  constructor(t: ExecutionContext, name: string, ...args: string[]) {
-    this.#child = spawn(process.execPath, ['--import', 'tsx', join('examples', `${name}.ts`), ...args], { cwd: root })
-    t.teardown(() => this.#child.kill('SIGKILL'))
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.output += text
-        this.#look()
-      })
-    }
-  }
-
-  /** What it has printed of this, once it has. */
-  async printed(pattern: RegExp): Promise<string> {
-    const found = new Promise<string>((resolve) => {
-      this.#look = () => {
-        const match = pattern.exec(this.output)
-        if (match !== null) resolve(match[1] ?? match[0])
-      }
-      this.#look()
-    })
-    const gone = once(this.#child, 'close').then(() => {
-      throw new Error(`it ended before ${pattern}: ${this.output}`)
-    })
-    return Promise.race([found, gone])
-  }
-
-  /** Presses enter. */
-  enter(): void {
-    this.#child.stdin?.write('\n')
-  }
-
-  /** Its exit code. */
-  async ended(): Promise<number> {
-    if (this.#child.exitCode === null) await once(this.#child, 'close')
-    return this.#child.exitCode ?? 1
-  }
-}
+import { Example } from '../example.js'
 
 async function pair(t: ExecutionContext, publisher: string, subscriber: string): Promise<string> {
-  const publishing = new Example(t, publisher, '0')
+  const publishing = new Example(t, publisher, ['0'])
   const port = await publishing.printed(/on port (\d+)/)
-  const subscribing = new Example(t, subscriber, `127.0.0.1:${port}`)
-  t.is(await subscribing.ended(), 0, subscribing.output)
+  const subscribing = new Example(t, subscriber, [`127.0.0.1:${port}`])
+  t.is(await subscribing.ended, 0, subscribing.output)
   publishing.enter()
-  t.is(await publishing.ended(), 0, publishing.output)
+  t.is(await publishing.ended, 0, publishing.output)
   return subscribing.output
 }
 
@@ -78,29 +31,29 @@ test.serial('grouped data', async (t) => {
 })
 
 test.serial('historical replay', async (t) => {
-  const publishing = new Example(t, 'sttp-advanced-publish', '0')
+  const publishing = new Example(t, 'sttp-advanced-publish', ['0'])
   const port = await publishing.printed(/on port (\d+)/)
   // There has to be a history before one can be read.
   await new Promise((resolve) => setTimeout(resolve, 2500))
-  const reading = new Example(t, 'sttp-historical-replay', `127.0.0.1:${port}`)
-  t.is(await reading.ended(), 0, reading.output)
+  const reading = new Example(t, 'sttp-historical-replay', [`127.0.0.1:${port}`])
+  t.is(await reading.ended, 0, reading.output)
   const [, rows, seconds] = /(\d+) measurements of (\d\.\d\d) s/.exec(reading.output) ?? []
   t.is(Number(rows) % 32, 0, reading.output)
   t.true(Number(seconds) > 1.8 && Number(seconds) <= 2, reading.output)
   publishing.enter()
-  t.is(await publishing.ended(), 0)
+  t.is(await publishing.ended, 0)
 })
 
 test.serial('the seed’s two programs with each other', async (t) => {
   const metadata = join('__test__', 'vectors', 'sttp', 'metadata6.xml')
   const port = String(20_000 + (process.pid % 20_000))
-  const publishing = new Example(t, 'seed-publish', metadata, port)
+  const publishing = new Example(t, 'seed-publish', [metadata, port])
   await publishing.printed(/Press Enter/)
-  const subscribing = new Example(t, 'seed-subscribe', `localhost:${port}`)
+  const subscribing = new Example(t, 'seed-subscribe', [`localhost:${port}`])
   await subscribing.printed(/measurements received so far\. Current measurement:\n {4}\S+ @ \S+ = \S+ \(Normal\)/)
   subscribing.enter()
-  t.is(await subscribing.ended(), 0, subscribing.output)
+  t.is(await subscribing.ended, 0, subscribing.output)
   t.regex(subscribing.output, /Client subscribed as TSSC with 6 signals\./)
   publishing.enter()
-  t.is(await publishing.ended(), 0, publishing.output)
+  t.is(await publishing.ended, 0, publishing.output)
 })

@@ -1,5 +1,4 @@
 // Every example of TiA, run as a user runs it: a process of its own.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { get } from 'node:http'
 import { createServer } from 'node:net'
@@ -7,56 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { recordingInfo } from '../../ts/store/index.js'
+import { Example } from '../example.js'
 
-const EXAMPLES = join(import.meta.dirname, '../../examples')
-const TSX = import.meta.resolve('tsx')
-
-class Example {
-  output = ''
-  readonly #child: ChildProcess
-  readonly #ended: Promise<number>
-  #wake: () => void = () => {}
-
-  constructor(t: ExecutionContext, name: string, port: number, cwd: string) {
-    const args = ['--import', TSX, join(EXAMPLES, name)]
-    this.#child = spawn(process.execPath, args, { cwd, env: { ...process.env, PORT: String(port) } })
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on('data', (text) => {
-        this.output += text
-        this.#wake()
-      })
-    }
-    this.#ended = new Promise((resolve) => {
-      this.#child.on('close', (code) => {
-        resolve(code ?? -1)
-        this.#wake()
-      })
-    })
-    t.teardown(() => this.#child.kill('SIGKILL'))
-  }
-
-  async until(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const found = pattern.exec(this.output)
-      if (found !== null) return found
-      if (this.#child.exitCode !== null) throw new Error(this.output)
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-  }
-
-  /** Its exit code, when it ends by itself. */
-  ended(): Promise<number> {
-    return this.#ended
-  }
-
-  /** Presses Ctrl-C. */
-  interrupt(): Promise<number> {
-    this.#child.kill('SIGINT')
-    return this.#ended
-  }
-}
+const on = (port: number, cwd: string) => ({ env: { PORT: String(port) }, cwd })
 
 async function freePort(): Promise<number> {
   const server = createServer()
@@ -74,21 +26,21 @@ function folder(t: ExecutionContext): string {
 
 test.serial("pytia's page: the server and the client", async (t) => {
   const [port, cwd] = [await freePort(), folder(t)]
-  const server = new Example(t, 'tia-server.ts', port, cwd)
-  await server.until(/listening on port/)
-  const client = new Example(t, 'tia-client.ts', port, cwd)
-  t.is(await client.ended(), 0, client.output)
+  const server = new Example(t, 'tia-server', [], on(port, cwd))
+  await server.printed(/listening on port/)
+  const client = new Example(t, 'tia-client', [], on(port, cwd))
+  t.is(await client.ended, 0, client.output)
   t.regex(client.output, /Packet contains 1 signals\nNumber\/timestamp\/ID: {2}0n \d+n 0n\nChannel counts: {2}\[ 3 \]/)
   t.is(await server.interrupt(), 0, server.output)
 })
 
 test.serial('a synthetic EEG, recorded and looked at', async (t) => {
   const [port, cwd] = [await freePort(), folder(t)]
-  const server = new Example(t, 'tia-eeg-server.ts', port, cwd)
-  await server.until(/listening on port/)
-  const recorder = new Example(t, 'tia-recorder.ts', port, cwd)
-  const view = new Example(t, 'tia-view.ts', port, cwd)
-  const [url] = await view.until(/http:\/\/127\.0\.0\.1:\d+\//)
+  const server = new Example(t, 'tia-eeg-server', [], on(port, cwd))
+  await server.printed(/listening on port/)
+  const recorder = new Example(t, 'tia-recorder', [], on(port, cwd))
+  const view = new Example(t, 'tia-view', [], on(port, cwd))
+  const url = await view.printed(/http:\/\/127\.0\.0\.1:\d+\//)
   const body = await new Promise<string>((resolve, reject) => {
     get(url, { agent: false }, (response) => {
       let text = ''
@@ -100,7 +52,7 @@ test.serial('a synthetic EEG, recorded and looked at', async (t) => {
   })
   t.regex(body, /<main id="plots">/)
   t.is(await view.interrupt(), 0, view.output)
-  t.is(await recorder.ended(), 0, recorder.output)
+  t.is(await recorder.ended, 0, recorder.output)
   t.regex(recorder.output, /complete/)
   const { sources } = await recordingInfo(join(cwd, 'recordings/tia'))
   t.is(sources.length, 1)
