@@ -43,9 +43,11 @@ function connection(name: SerializerName, batched: boolean): Buffer {
   const one = serializer(name)
   const message = name === 'json' ? [...call.slice(0, 4), [1.5], { k: 'v' }] : call
   const groups = batched ? [[[1, 'test_realm', {}], message]] : [[[1, 'test_realm', {}]], [message]]
-  const frames = groups.map((group) =>
-    framed(Buffer.from(framing.join(group.map((item) => one.serialize(item)))), framing.isBinary, true),
-  )
+  const frames = groups.map((group) => {
+    const messages = group.map((item) => one.serialize(item))
+    const payload = Buffer.concat(batched ? messages.flatMap((item) => framing.inBatch(item)) : messages)
+    return framed(payload, framing.isBinary, true)
+  })
   return Buffer.concat([Buffer.from('GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n'), ...frames])
 }
 

@@ -37,7 +37,7 @@ class Peer {
 
   send(...messages: unknown[][]): void {
     const bytes = messages.map((message) => serializer(this.#framing.name).serialize(message))
-    if (this.#framing.isBatched) this.raw(this.#framing.join(bytes))
+    if (this.#framing.isBatched) this.raw(Buffer.concat(bytes.flatMap((message) => this.#framing.inBatch(message))))
     else for (const one of bytes) this.raw(one)
   }
 

@@ -117,11 +117,33 @@ for (const name of names) {
     t.is(Framing.of(framing.subprotocol)?.subprotocol, framing.subprotocol)
     const one = serializer(name)
     const messages = [one.serialize([1]), one.serialize([2, 'x'.repeat(300)]), one.serialize([3])]
-    const joined = Buffer.from(framing.join(messages))
+    const joined = Buffer.concat(messages.flatMap((message) => framing.inBatch(message)))
     t.deepEqual([...framing.split(joined)], messages)
     t.throws(() => [...framing.split(joined.subarray(0, joined.length - 1))], { code: 'ERR_SISOCK_MESSAGE_MALFORMED' })
   })
 }
+
+for (const [name, inRoom, parts] of [
+  ['msgpack', 4, 1],
+  ['cbor', 4, 1],
+  ['cbor', 3, 2],
+  ['json', 4, 2],
+] as const) {
+  test(`${name}: with ${inRoom} free bytes in front a message lies in a batch in ${parts} part(s)`, (t) => {
+    const framing = new Framing(name, true)
+    const message = serializer(name).serialize([1, 'x'], inRoom)
+    const lying = framing.inBatch(message, inRoom)
+    t.is(lying.length, parts)
+    t.deepEqual([...framing.split(Buffer.concat(lying))], [message])
+  })
+}
+
+test('the batched form of the first known serializer is chosen, where it is offered at all', (t) => {
+  const chosen = (...offers: string[]): string | undefined => Framing.choose(offers)?.subprotocol
+  t.is(chosen('wamp.2.msgpack', 'wamp.2.msgpack.batched', 'wamp.2.json'), 'wamp.2.msgpack.batched')
+  t.is(chosen('wamp.2.ubjson', 'wamp.2.cbor', 'wamp.2.json.batched'), 'wamp.2.cbor')
+  t.is(chosen('wamp.2.ubjson'), undefined)
+})
 
 test('a subprotocol of nobody is none', (t) => {
   t.is(Framing.of('wamp.2.ubjson'), undefined)

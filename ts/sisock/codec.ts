@@ -23,14 +23,16 @@ export function readMessage(format: 1 | 2, bytes: Uint8Array, columns: boolean):
   }
 }
 
-/** Writes a whole message into memory of its own. */
-export function writeMessage(format: 1 | 2, value: unknown): Buffer {
+/** Writes a whole message into memory of its own, with `room` free bytes in front of it. */
+export function writeMessage(format: 1 | 2, value: unknown, room = 0): Buffer {
   try {
     const length = native.writeMessage(format, value, SCRATCH)
-    if (length <= SCRATCH.length) return Buffer.from(SCRATCH.subarray(0, length))
-    const whole = Buffer.allocUnsafeSlow(length)
-    native.writeMessage(format, value, whole)
-    return whole
+    const isShort = length <= SCRATCH.length
+    const whole = isShort ? Buffer.allocUnsafe(room + length) : Buffer.allocUnsafeSlow(room + length)
+    const message = whole.subarray(room)
+    if (isShort) SCRATCH.copy(message, 0, 0, length)
+    else native.writeMessage(format, value, message)
+    return message
   } catch (error) {
     throw fromNative(error, 'sisock')
   }

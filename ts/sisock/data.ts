@@ -89,19 +89,23 @@ export function plainReply({ data, timeline }: DataReply): Wire {
   }
 }
 
+/** Samples from which on a column is smaller and faster as bytes; a shorter one is as every peer reads it. */
+const LONG = 512
+
 /** A reply for peers that take columns as bytes: little-endian doubles, and evenly spaced times as three numbers. */
 export function columnReply({ data, timeline }: DataReply): Wire {
   return {
-    data: mapValues(data, (column) => {
-      const plain = plainColumn(column)
-      return plain instanceof Float64Array ? { f64: asBytes(plain) } : plain
-    }),
+    data: mapValues(data, (column) => doubles(plainColumn(column))),
     timeline: mapValues(timeline, (samples) => {
       const { t } = samples
-      const regular = 'n' in t ? t : regularTimes(t)
-      return { t: regular ?? { f64: asBytes(times(t)) }, finalized_until: finalized(samples) }
+      const regular = 'n' in t ? t : t.length < LONG ? undefined : regularTimes(t)
+      return { t: regular ?? doubles(times(t)), finalized_until: finalized(samples) }
     }),
   }
+}
+
+function doubles(column: unknown): unknown {
+  return column instanceof Float64Array && column.length >= LONG ? { f64: asBytes(column) } : column
 }
 
 function finalized({ finalizedUntil, finalized_until }: TimelineSamples): number | null {

@@ -11,7 +11,8 @@ export interface Serializer {
   readonly SERIALIZER_ID: SerializerName
   /** Whether its WebSocket messages are binary. */
   readonly BINARY: boolean
-  serialize(message: unknown): Buffer
+  /** @param room bytes that are to be free in front of a binary message, in its own `ArrayBuffer` */
+  serialize(message: unknown, room?: number): Buffer
   unserialize(payload: ArrayBuffer | Uint8Array | string): unknown
 }
 
@@ -31,7 +32,7 @@ export function serializer(name: SerializerName, { columns = true }: SerializerO
   return {
     SERIALIZER_ID: name,
     BINARY: true,
-    serialize: (message) => writeMessage(format, message),
+    serialize: (message, room) => writeMessage(format, message, room),
     unserialize: (payload) => {
       if (typeof payload === 'string') throw sisockError('ERR_SISOCK_PROTOCOL', `text where ${name} was agreed`)
       return readMessage(format, payload instanceof Uint8Array ? payload : new Uint8Array(payload), columns)
@@ -127,23 +128,31 @@ export class Framing {
     return match === null ? undefined : new Framing(match[1] as SerializerName, match[2] !== undefined)
   }
 
+  /** The framing of the first subprotocol that is one of ours, batched where that is among the offers too. */
+  static choose(offers: Iterable<string>): Framing | undefined {
+    const known = Array.from(offers, (offer) => Framing.of(offer)).filter((framing) => framing !== undefined)
+    return known.find(({ name, isBatched }) => isBatched && name === known[0]?.name) ?? known[0]
+  }
+
   get subprotocol(): string {
     return `wamp.2.${this.name}${this.isBatched ? '.batched' : ''}`
   }
 
-  /** The WebSocket message of several messages; of one only, where it is not batched. */
-  join(messages: readonly Uint8Array[]): Uint8Array {
-    if (!this.isBatched) return messages[0] as Uint8Array
-    const parts: Uint8Array[] = []
-    for (const message of messages) {
-      if (this.name === 'json') parts.push(message, SEPARATOR)
-      else {
-        const length = Buffer.allocUnsafe(4)
-        length.writeUInt32BE(message.byteLength)
-        parts.push(length, message)
-      }
+  /**
+   * A message as it lies in a batch, in one part or two.
+   *
+   * @param room bytes in front of the message that are free: its length is written there where it fits
+   */
+  inBatch(message: Buffer, room = 0): Buffer[] {
+    if (!this.isBinary) return [message, SEPARATOR]
+    if (room >= LENGTH) {
+      const whole = Buffer.from(message.buffer, message.byteOffset - LENGTH, message.length + LENGTH)
+      whole.writeUInt32BE(message.length)
+      return [whole]
     }
-    return Buffer.concat(parts)
+    const length = Buffer.allocUnsafe(LENGTH)
+    length.writeUInt32BE(message.length)
+    return [length, message]
   }
 
   /** The messages of a WebSocket message. */
@@ -160,9 +169,10 @@ export class Framing {
         yield bytes.subarray(start, end)
         start = end + 1
       } else {
-        const end = start + 4 + (start + 4 <= bytes.length ? bytes.readUInt32BE(start) : bytes.length)
+        const first = start + LENGTH
+        const end = first + (first <= bytes.length ? bytes.readUInt32BE(start) : bytes.length)
         if (end > bytes.length) throw sisockError('ERR_SISOCK_MESSAGE_MALFORMED', 'a batch ends inside a message')
-        yield bytes.subarray(start + 4, end)
+        yield bytes.subarray(first, end)
         start = end
       }
     }
@@ -170,3 +180,5 @@ export class Framing {
 }
 
 const SEPARATOR = Buffer.from([0x18])
+/** Bytes of a message's length in a batch. */
+export const LENGTH = 4

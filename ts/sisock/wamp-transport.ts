@@ -4,6 +4,7 @@ import { MeasurandError } from '../session/errors.js'
 import type { TlsOptions } from '../session/transport.js'
 import type { SessionSocket } from './autobahn.js'
 import { sisockError } from './error-codes.js'
+import { MessageBatch } from './message-batch.js'
 import { Framing, type Serializer, type SerializerName, serializer } from './serializer.js'
 
 /** Where a router is and how it is spoken to. */
@@ -12,7 +13,10 @@ export interface WampEndpoint {
   readonly url: string
   /** Serializers in the order of preference; MessagePack, CBOR, JSON unless told. */
   readonly serializers?: readonly SerializerName[]
-  /** Whether messages of one turn may share a WebSocket message; they may unless told. */
+  /**
+   * Whether messages of one turn may share a WebSocket message. `true` asks for that first, `false` not at all. Unless
+   * told it is the second choice: our router takes it; Crossbar.io does not, which copies large batched replies twice.
+   */
   readonly batched?: boolean
   /** Whether arrays of numbers are read as `Float64Array`s; they are unless told. */
   readonly typedArrays?: boolean
@@ -46,7 +50,7 @@ export class WampTransport implements SessionSocket {
   readonly #socket: WebSocket
   readonly #serializer: Serializer
   readonly #counter: WireCounter
-  readonly #unsent: Uint8Array[] = []
+  readonly #batch: MessageBatch
   readonly #relieved: (() => void)[] = []
   #queued = 0
   #error: MeasurandError | undefined
@@ -58,6 +62,7 @@ export class WampTransport implements SessionSocket {
     this.#socket = socket
     this.#counter = counter
     this.#serializer = serializer(framing.name, { columns: endpoint.typedArrays ?? true })
+    this.#batch = new MessageBatch(framing, (bytes) => this.#write(bytes))
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
     socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
     socket.on('error', (error) => {
@@ -71,9 +76,10 @@ export class WampTransport implements SessionSocket {
     const { WebSocket } = await import('ws').catch((cause: unknown) => {
       throw sessionError('ERR_SESSION_TRANSPORT_MISSING', 'npm install autobahn ws', { system: 'sisock', cause })
     })
-    const { batched = true, connectTimeout = 10_000, maxMessageBytes = 256 << 20, tls } = endpoint
+    const { batched, connectTimeout = 10_000, maxMessageBytes = 256 << 20, tls } = endpoint
     const names = endpoint.serializers ?? ['msgpack', 'cbor', 'json']
-    const offers = names.flatMap((name) => [...(batched ? [new Framing(name, true)] : []), new Framing(name, false)])
+    const forms = { true: [true, false], false: [false], undefined: [false, true] }[`${batched}`]
+    const offers = names.flatMap((name) => forms.map((isBatched) => new Framing(name, isBatched)))
     const options: ClientOptions = {
       handshakeTimeout: connectTimeout,
       maxPayload: maxMessageBytes,
@@ -139,28 +145,20 @@ export class WampTransport implements SessionSocket {
 
   send(message: unknown): void {
     if (this.#isClosed) return
-    const bytes = this.#serializer.serialize(message)
+    const { room } = this.#batch
+    const bytes = this.#serializer.serialize(message, room)
     this.#counter.messagesOut++
-    if (!this.framing.isBatched) {
-      this.#write(bytes)
-      return
-    }
-    this.#unsent.push(bytes)
-    if (this.#unsent.length === 1) setImmediate(() => this.#flush())
+    this.#batch.push(bytes, room)
   }
 
   close(code = 1000, reason = ''): void {
-    this.#flush()
+    this.#batch.flush()
     this.#socket.close(code < 1000 || code === 1006 ? 1000 : code, reason.slice(0, 100))
   }
 
   /** Closes it without a handshake. */
   terminate(): void {
     this.#socket.terminate()
-  }
-
-  #flush(): void {
-    if (this.#unsent.length > 0) this.#write(this.framing.join(this.#unsent.splice(0)))
   }
 
   #write(bytes: Uint8Array): void {

@@ -40,9 +40,9 @@ const PAYLOAD: Readonly<Record<number, number>> = {
 const head = new Float64Array(HEAD.length)
 const writers = { json: serializer('json'), msgpack: serializer('msgpack'), cbor: serializer('cbor') } as const
 
-/** A value in a serialization. */
-export function write(format: SerializerName, value: unknown): Buffer {
-  return writers[format].serialize(value)
+/** A value in a serialization, with `room` free bytes in front of it where it is binary. */
+export function write(format: SerializerName, value: unknown, room = 0): Buffer {
+  return writers[format].serialize(value, room)
 }
 
 /** A value of a serialization. */
@@ -125,7 +125,7 @@ export class Message {
     const count = Math.max(0, this.#count - first)
     if (format !== this.format) {
       this.#payload ??= Array.from({ length: count }, (_, index) => this.item(first + index))
-      return { bytes: write(format, [...items, ...this.#payload]), room: 0 }
+      return { bytes: write(format, [...items, ...this.#payload], room), room }
     }
     const start = count === 0 ? this.#end : (this.#ranges[2 * first] as number)
     if (format === 'json') {

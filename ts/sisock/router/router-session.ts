@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { WebSocket } from 'ws'
 import type { Clock, Timer } from '../../session/clock.js'
 import { deriveKey, isSignature, type Salt, signChallenge } from '../authentication.js'
+import { MessageBatch } from '../message-batch.js'
 import type { Framing } from '../serializer.js'
 import type { WireCounter } from '../wamp-transport.js'
 import { Message, TYPE, write } from './message.js'
@@ -25,9 +26,6 @@ export interface RouterSessionOptions {
   readonly tell: (state: string, detail: Readonly<Record<string, unknown>>) => void
 }
 
-/** Messages from this size on go alone, as they are. */
-const LARGE = 1 << 15
-
 interface Applicant {
   readonly authid: string
   readonly role: string
@@ -45,17 +43,18 @@ export class RouterSession implements Member {
   features = { progressive: false, canceling: false }
   readonly #socket: WebSocket
   readonly #framing: Framing
+  readonly #batch: MessageBatch
   readonly #options: RouterSessionOptions
   readonly #peer: string
   #state: 'new' | 'challenged' | 'open' | 'over' = 'new'
   #applicant: Applicant | undefined
-  #unsent: Uint8Array[] = []
   #timer: Timer | undefined
   #isAlive = true
 
   constructor(socket: WebSocket, framing: Framing, peer: string, options: RouterSessionOptions) {
     this.#socket = socket
     this.#framing = framing
+    this.#batch = new MessageBatch(framing, (bytes) => this.#write(bytes))
     this.#options = options
     this.#peer = peer
     this.format = framing.name
@@ -80,12 +79,12 @@ export class RouterSession implements Member {
   }
 
   send(items: readonly unknown[]): void {
-    this.#queue(write(this.format, items), 0)
+    const { room } = this.#batch
+    this.#queue(write(this.format, items, room), room)
   }
 
   forward(message: Message, items: readonly unknown[], isShared: boolean): void {
-    // In front of a large message in a batch its length has to have room.
-    const { bytes, room } = message.forward(this.format, items, this.#framing.isBatched ? 4 : 0, isShared)
+    const { bytes, room } = message.forward(this.format, items, this.#batch.room, isShared)
     this.#queue(bytes, room)
   }
 
@@ -93,36 +92,18 @@ export class RouterSession implements Member {
   close(reason: string): void {
     if (this.#state === 'open') this.send([TYPE.goodbye, {}, reason])
     this.#leave()
-    this.#flush()
+    this.#batch.flush()
     this.#socket.close(1001)
   }
 
   #queue(bytes: Buffer, room: number): void {
     if (this.#socket.readyState !== 1) return
     this.#options.counter.messagesOut++
-    if (!this.#framing.isBatched) {
-      this.#write(bytes)
-      return
-    }
-    if (bytes.length >= LARGE && room >= 4 && this.#framing.isBinary) {
-      this.#flush()
-      const whole = Buffer.from(bytes.buffer, bytes.byteOffset - 4, bytes.length + 4)
-      whole.writeUInt32BE(bytes.length)
-      this.#write(whole)
-      return
-    }
-    this.#unsent.push(bytes)
-    if (this.#unsent.length === 1) setImmediate(() => this.#flush())
-  }
-
-  #flush(): void {
-    if (this.#unsent.length === 0) return
-    const messages = this.#unsent
-    this.#unsent = []
-    if (this.#socket.readyState === 1) this.#write(this.#framing.join(messages))
+    this.#batch.push(bytes, room)
   }
 
   #write(bytes: Uint8Array): void {
+    if (this.#socket.readyState !== 1) return
     const waiting = this.#socket.bufferedAmount
     if (waiting > this.#options.maxQueueBytes) {
       this.#options.tell('peer-slow', { peer: this.#peer, session: this.id, bytes: waiting })
@@ -140,12 +121,11 @@ export class RouterSession implements Member {
       this.#violate('a message of the wrong kind')
       return
     }
-    const margin = this.#framing.isBatched && this.#framing.isBinary ? 4 : 0
     try {
       for (const bytes of this.#framing.split(data)) {
         if (this.#state === 'over') return
         counter.messagesIn++
-        if (!this.#handle(new Message(this.format, bytes, margin))) {
+        if (!this.#handle(new Message(this.format, bytes, this.#batch.room))) {
           this.#violate('an unexpected message')
           return
         }
@@ -286,7 +266,7 @@ export class RouterSession implements Member {
 
   #abort(reason: string, text: string): true {
     this.send([TYPE.abort, { message: text }, reason])
-    this.#flush()
+    this.#batch.flush()
     this.#leave()
     this.#socket.close(1000)
     return true
@@ -295,7 +275,7 @@ export class RouterSession implements Member {
   #violate(text: string): void {
     this.#options.tell('peer-violated', { peer: this.#peer, session: this.id, message: text })
     this.send([TYPE.abort, { message: text }, 'wamp.error.protocol_violation'])
-    this.#flush()
+    this.#batch.flush()
     this.#leave()
     this.#socket.close(1002)
   }

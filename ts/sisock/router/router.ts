@@ -106,7 +106,7 @@ export class WampRouter extends Session {
       path,
       maxPayload: maxMessageBytes,
       perMessageDeflate: false,
-      handleProtocols: (offers) => [...offers].find((offer) => Framing.of(offer) !== undefined) ?? false,
+      handleProtocols: (offers) => Framing.choose(offers)?.subprotocol ?? false,
     })
     sockets.on('connection', (socket, request) => {
       const peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`
