@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { MemoryNetwork, memoryPair } from '../../ts/session/memory-transport.js'
+import { ReusedReader } from '../../ts/session/stream-transport.js'
 import { systemNetwork } from '../../ts/session/system-network.js'
 import type { Endpoint, Listener, Network, TlsOptions, Transport } from '../../ts/session/transport.js'
 
@@ -454,4 +455,18 @@ test('memory: a chunk is overwritten when its call is over', (t) => {
   return Promise.resolve()
     .then(() => {})
     .then(() => t.deepEqual([...(kept as Uint8Array)], [0xaa, 0xaa, 0xaa]))
+})
+
+test.serial('a reader of large chunks keeps the event loop awake for some turns, and no longer', async (t) => {
+  const immediates = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Immediate').length
+  const reader = new ReusedReader()
+  const idle = immediates()
+  reader.callback(64 * 1024 - 1, reader.buffer)
+  t.is(immediates(), idle)
+  reader.callback(64 * 1024, reader.buffer)
+  reader.callback(64 * 1024, reader.buffer)
+  t.is(immediates(), idle + 1)
+  let turns = 0
+  for (; immediates() > idle && turns < 1000; turns++) await new Promise((resolve) => setImmediate(resolve))
+  t.true(turns >= 31 && turns <= 33, `${turns}`)
 })

@@ -78,7 +78,9 @@ export class TiAServer extends Session {
   readonly #streams = new Set<OutgoingStream>()
   readonly #udp = new Map<string, { stream: OutgoingStream; port: number; users: number }>()
   readonly #watchers = new Set<Transport>()
-  readonly #times: number[] = []
+  /** Header times of the packets that wait. */
+  #times = new Float64Array(64)
+  #waiting = 0
   readonly #pool: Uint8Array[] = []
   #signals: readonly TiASignalConfig[] = []
   #subject: Subject = NO_SUBJECT
@@ -156,7 +158,7 @@ export class TiAServer extends Session {
 
   /** Packets made so far. */
   get packets(): number {
-    return this.#sent + this.#times.length
+    return this.#sent + this.#waiting
   }
 
   /** What clients are told. */
@@ -212,7 +214,7 @@ export class TiAServer extends Session {
 
   /** Resolves when every client has room. */
   async ready(): Promise<void> {
-    await Promise.race([Promise.all([...this.#streams].map((stream) => stream.ready())), this.closed])
+    for (const stream of this.#streams) await stream.ready()
   }
 
   /** The meta info of a client that has chosen. */
@@ -385,7 +387,8 @@ export class TiAServer extends Session {
       // The block's last sample, cut to us.
       if (!signal.isMaster) continue
       const last = (packet + 1) * signal.blocksize - 1
-      this.#times.push(Math.floor(Math.floor((last * 1e9) / signal.sampleRate) / 1000))
+      this.#makeRoom(1)
+      this.#times[this.#waiting++] = Math.floor(Math.floor((last * 1e9) / signal.sampleRate) / 1000)
     }
   }
 
@@ -394,21 +397,31 @@ export class TiAServer extends Session {
     const { sampleRate, blocksize } = this.#master
     const now = Math.floor((this.clock.elapsed() - this.#startedAt) * 1000)
     const period = sampleRate > 0 ? (blocksize * 1e6) / sampleRate : 0
+    this.#makeRoom(packets)
     for (let packet = 0; packet < packets; packet++) {
       const given = timestamps?.[packet]
       const time = given ?? Math.max(this.#lastTime, Math.floor(now - (packets - 1 - packet) * period))
       this.#lastTime = time
-      this.#times.push(time)
+      this.#times[this.#waiting++] = time
     }
+  }
+
+  /** Makes room for the times of so many packets more. */
+  #makeRoom(packets: number): void {
+    const wanted = this.#waiting + packets
+    if (wanted <= this.#times.length) return
+    const times = new Float64Array(2 * wanted)
+    times.set(this.#times)
+    this.#times = times
   }
 
   /** Builds the packets that wait, with those of `direct` behind, and sends them; `false` where a client has no room. */
   #flush(direct: Float32Array = NO_SAMPLES): boolean {
     const builder = this.#builder
-    const packets = this.#times.length
+    const packets = this.#waiting
     if (builder === undefined || packets === 0) return true
     const buffer = this.#buffer(call(() => builder.byteLengthWith(direct.length)))
-    const length = call(() => builder.build(direct, Float64Array.from(this.#times), buffer))
+    const length = call(() => builder.build(direct, this.#times.subarray(0, packets), buffer))
     const samples = this.#pushedSamples + direct.length
     const build: Build = {
       bytes: buffer.subarray(0, length),
@@ -417,7 +430,7 @@ export class TiAServer extends Session {
       samples,
       renumbered: new Map(),
     }
-    this.#times.length = 0
+    this.#waiting = 0
     this.#pushedSamples = 0
     this.#sent += packets
     let users = 1

@@ -18,6 +18,7 @@ mod packet;
 mod packet_block;
 mod packet_builder;
 mod packet_decoder;
+mod samples;
 mod sequence;
 mod signal_type;
 

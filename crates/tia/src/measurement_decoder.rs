@@ -1,7 +1,8 @@
 use measurand_columns::{Columns, Status, TIME_UNKNOWN};
 
-use crate::framer::{Framer, FramerOptions, Head, SampleOrder, copy_samples};
+use crate::framer::{Framer, FramerOptions, Head, SampleOrder};
 use crate::packet_decoder::{Inspection, Verdict};
+use crate::samples::copy_samples;
 use crate::{Block, Notice, PacketError};
 
 /// Rows of the signal table for the channels of a signal type.

@@ -1,6 +1,6 @@
 use crate::Block;
-use crate::framer::copy_pieces;
 use crate::packet::{FIXED_V3, u64_at};
+use crate::samples::copy_run;
 
 /// Bytes in front of the columns.
 const HEADER_BYTES: usize = 64;
@@ -291,27 +291,6 @@ impl<'a> PacketBlock<'a> {
         self.recent_at = (self.recent_at + 1) % RECENT;
         self.recent[self.recent_at] = (generation, row);
         Some(row)
-    }
-}
-
-/// Copies the samples of a packet; few of them without a call.
-#[inline]
-fn copy_run(from: &[u8], to: &mut [u8]) {
-    match from.len() {
-        4 => copy_fixed::<4>(from, to),
-        8 => copy_fixed::<8>(from, to),
-        16 => copy_fixed::<16>(from, to),
-        32 => copy_fixed::<32>(from, to),
-        64 => copy_fixed::<64>(from, to),
-        128 => copy_fixed::<128>(from, to),
-        _ => copy_pieces(from, to),
-    }
-}
-
-#[inline]
-fn copy_fixed<const N: usize>(from: &[u8], to: &mut [u8]) {
-    if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
-        *to = *from;
     }
 }
 

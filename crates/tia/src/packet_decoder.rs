@@ -1,7 +1,8 @@
 use measurand_columns::Status;
 
-use crate::framer::{Framer, FramerOptions, Head, copy_samples};
+use crate::framer::{Framer, FramerOptions, Head};
 use crate::packet::bits;
+use crate::samples::copy_samples;
 use crate::{Arrival, Block, Notice, PacketBlock, PacketError, Sequence};
 
 /// What both decoders do with a packet before they take its samples: its id and the order of its blocks.

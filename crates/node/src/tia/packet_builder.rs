@@ -1,7 +1,7 @@
 //! Packets of a server, and what one client gets of them.
 
 use measurand_tia::{BuildError, ChannelSelection, Pace, PacketBuilder, SignalSelection, SourceSignal, renumber};
-use napi::bindgen_prelude::{Buffer, Float32Array, Float64Array, Uint8Array};
+use napi::bindgen_prelude::{Buffer, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
 
 use super::{TiaShape, shape, shapes, signal_type};
@@ -52,8 +52,8 @@ impl TiaPacketBuilder {
 
     /// Takes whole blocks of a signal, each channel after channel.
     #[napi(catch_unwind)]
-    pub fn push(&mut self, signal: u32, samples: Float32Array) -> Result<()> {
-        self.inner.call(|builder| builder.push(signal as usize, &samples).map_err(build_error))
+    pub fn push(&mut self, signal: u32, samples: &[f32]) -> Result<()> {
+        self.inner.call(|builder| builder.push(signal as usize, samples).map_err(build_error))
     }
 
     /// Packets that the master's blocks make.
@@ -77,11 +77,11 @@ impl TiaPacketBuilder {
     /// Takes whole blocks of the master and writes the packets of all its blocks, whose header times are given; gives
     /// how many bytes they take.
     #[napi(catch_unwind)]
-    pub fn build(&mut self, samples: Float32Array, timestamps: Float64Array, mut out: Uint8Array) -> Result<u32> {
+    pub fn build(&mut self, samples: &[f32], timestamps: &[f64], mut out: Uint8ArraySlice<'_>) -> Result<u32> {
         self.inner.call(|builder| {
             // SAFETY: the caller made the buffer for this call and no other thread has it.
             let out = unsafe { out.as_mut() };
-            builder.build_from(&samples, &timestamps, out).map(|bytes| bytes as u32).map_err(build_error)
+            builder.build_from(samples, timestamps, out).map(|bytes| bytes as u32).map_err(build_error)
         })
     }
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Packet;
+use crate::{Packet, write_packet};
 
 const LIMIT: usize = 8 << 20;
 
@@ -144,6 +144,42 @@ proptest! {
         let count = |bit| packets.iter().flat_map(|packet| &packet.1).filter(|block| block.bit == bit).map(|block| block.samples()).sum::<usize>();
         prop_assert_eq!([count(3), count(1)], sent);
         prop_assert!(packets.iter().map(|packet| packet.0.packet_id).eq(0..packets.len() as u64));
+    }
+
+    #[test]
+    fn the_only_signal_gives_the_packets_one_by_one(
+        (channels, blocksize) in (1..40_u16, 1..40_u16),
+        bit in 0..13_u8,
+        times in proptest::collection::vec(0..1_u64 << 52, 0..6),
+        counts in proptest::collection::vec(0..4_usize, 1..4),
+        directly in any::<bool>(),
+    ) {
+        let alone = source(bit, channels, blocksize, Pace::Master);
+        let mut builder = PacketBuilder::new(&[alone], 7, LIMIT).unwrap();
+        let block = Block { bit, channels, blocksize };
+        let timestamps: Vec<f64> = times.iter().map(|&time| time as f64).collect();
+        let mut id = 7;
+        for count in counts {
+            let samples: Vec<f32> = (0..count * alone.samples()).map(|n| n as f32).collect();
+            let mut expected = Vec::new();
+            for (packet, samples) in samples.chunks_exact(alone.samples()).enumerate() {
+                let timestamp = times.get(packet).or(times.last()).copied().unwrap_or(0);
+                let header = PacketHeader { packet_id: id, connection_packet_number: id, timestamp, ..PacketHeader::default() };
+                write_packet(&mut expected, &header, &[block], bytemuck::cast_slice(samples));
+                id += 1;
+            }
+            let mut out = Vec::new();
+            if directly {
+                out.resize(builder.byte_length_with(samples.len()) + 5, 0xAA);
+                let written = builder.build_from(&samples, &timestamps, &mut out).unwrap();
+                out.truncate(written);
+            } else {
+                builder.push(0, &samples).unwrap();
+                builder.build(&timestamps, &mut out);
+            }
+            prop_assert_eq!(&out, &expected);
+        }
+        prop_assert_eq!(builder.next_id(), id);
     }
 
     #[test]
