@@ -7,6 +7,7 @@ import { NewDataRecord } from '../../ts/cdtp/data-record.js'
 import { MessageIndex } from '../../ts/cdtp/message-index.js'
 import { MessageWriter } from '../../ts/cdtp/message-writer.js'
 import type { Bench, Case, Contender, Sample } from '../harness/bench.js'
+import { compiled } from '../harness/compiled.js'
 import { BenchProcess } from '../harness/process.js'
 
 const HERE = import.meta.dirname
@@ -21,15 +22,18 @@ function versionOf(name: string): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
-const node = (program: string, args: (string | number)[]): BenchProcess =>
-  new BenchProcess(process.execPath, ['--import', 'tsx', join(HERE, program), ...args.map(String)])
-const python = (program: string, args: (string | number)[]): BenchProcess =>
+const node = async (program: string, args: (string | number)[]): Promise<BenchProcess> =>
+  new BenchProcess(process.execPath, [await compiled(join(HERE, program)), ...args.map(String)])
+const python = async (program: string, args: (string | number)[]): Promise<BenchProcess> =>
   new BenchProcess(PYTHON, [join(HERE, program), ...args.map(String)])
 
 /** One run from a sender to a receiver. The peak is that of the larger end. */
-async function transfer(sender: BenchProcess, receive: (port: string) => BenchProcess): Promise<Sample> {
-  const port = (await sender.line(/^port \d+$/)).slice(5)
-  const receiver = receive(port)
+async function transfer(
+  send: Promise<BenchProcess>,
+  receive: (port: string) => Promise<BenchProcess>,
+): Promise<Sample> {
+  const sender = await send
+  const receiver = await receive((await sender.line(/^port \d+$/)).slice(5))
   const sample = await receiver.sample()
   const { cpuSeconds, peakMiB } = await sender.ended()
   const cpu = (sample.cpuSeconds ?? 0) + cpuSeconds

@@ -2,6 +2,7 @@ import { decodeMap, type Values } from './value.js'
 
 const NO_TAGS: Values = Object.freeze({})
 const NO_BYTES = new Uint8Array(0)
+const NO_BLOCKS: Uint8Array[] = []
 
 /** What a record of any direction has. */
 export interface DataRecord {
@@ -17,20 +18,26 @@ export interface DataRecord {
 export class NewDataRecord implements DataRecord {
   /** As a number, for counting. */
   readonly sequence: number
-  readonly blocks: Uint8Array[] = []
   /** The tags as they go over the wire; undefined for none. */
   readonly encodedTags: Uint8Array | undefined
-  /** Room for the payload inside the message, where it was asked for. */
-  readonly reserved: Uint8Array | undefined
   /** The message's buffer around the reserved room. */
   readonly message: Reservation | undefined
+  #blocks: Uint8Array[]
 
   constructor(sequence: number, encodedTags: Uint8Array | undefined, message?: Reservation) {
     this.sequence = sequence
     this.encodedTags = encodedTags
     this.message = message
-    this.reserved = message?.payload
-    if (message !== undefined) this.blocks.push(message.payload)
+    this.#blocks = message === undefined ? NO_BLOCKS : [message.payload]
+  }
+
+  /** Room for the payload inside the message, where it was asked for. */
+  get reserved(): Uint8Array | undefined {
+    return this.message?.payload
+  }
+
+  get blocks(): readonly Uint8Array[] {
+    return this.#blocks
   }
 
   get sequenceNumber(): bigint {
@@ -44,12 +51,14 @@ export class NewDataRecord implements DataRecord {
 
   /** Appends a block; its bytes are copied when the record is sent. */
   addBlock(bytes: Uint8Array): void {
-    this.blocks.push(bytes)
+    // An array that grows takes room for seventeen: most records have one block, and are made by the million.
+    if (this.#blocks === NO_BLOCKS) this.#blocks = [bytes]
+    else this.#blocks.push(bytes)
   }
 
   countPayloadBytes(): number {
     let sum = 0
-    for (const block of this.blocks) sum += block.length
+    for (const block of this.#blocks) sum += block.length
     return sum
   }
 }
