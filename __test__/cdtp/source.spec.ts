@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { DataTransmitter, MessageType, RunCondition } from '../../ts/cdtp/index.js'
+import { DataTransmitter, MessageType, RunCondition, TransmitterState } from '../../ts/cdtp/index.js'
 import { serveSynthetic } from '../../ts/cdtp/serve.js'
 import { EndpointSource } from '../../ts/cdtp/source.js'
 import { pipeline } from '../../ts/ingest/index.js'
@@ -168,4 +168,76 @@ test('records that waited on disk are stored as they came', async (t) => {
   const audited = await auditRecording(directory)
   t.true(audited.isSound)
   await rm(directory, { recursive: true })
+})
+
+test('what drop-oldest gives up is in the ledger by its numbers, and a run keeps its begin and end', async (t) => {
+  const RECORDS = 20_000
+  const transmitter = await DataTransmitter.bind({ name: 'Test.one', endpoint: 'tcp://127.0.0.1:*' })
+  const options = { runs: 1, reconnect: false, policy: 'drop-oldest', queueBytes: 1 << 18 } as const
+  const source = new EndpointSource('127.0.0.1', transmitter.port, options)
+  await source.connect()
+  const seen = new Uint8Array(RECORDS + 1)
+  const kinds: number[] = []
+  const reading = source.consume(async (batch) => {
+    kinds.push(batch.kind)
+    if (batch.kind === MessageType.DATA) for (const number of batch.sequences) (seen[Number(number)] as number)++
+    const dropped = source.stats.dropped
+    while (source.stats.dropped < dropped + 500 && transmitter.state !== TransmitterState.EOR_RECEIVED) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })
+  await transmitter.sendBor({}, {})
+  transmitter.startSending()
+  for (let n = 1; n <= RECORDS; n++) {
+    const record = transmitter.newDataRecord()
+    record.addBlock(Buffer.alloc(1024))
+    // Never sent: ranges of what is dropped have to end here.
+    if (n % 777 !== 0) await transmitter.sendDataRecord(record)
+  }
+  await transmitter.stopSending()
+  await transmitter.sendEor({}, { data_records: transmitter.sequenceNumber })
+  await reading
+  const never = Math.floor(RECORDS / 777)
+  t.true(source.stats.dropped > 1000, `${source.stats.dropped} dropped`)
+  t.is(source.stats.received, RECORDS - never)
+  t.is(source.stats.lost, never)
+  for (const { source: sender, firstSeq, lastSeq, count, bytes, cause } of source.ledger) {
+    t.is(sender, 'Test.one')
+    for (let n = firstSeq as bigint; n <= (lastSeq as bigint); n++) (seen[Number(n)] as number)++
+    t.is(count, Number((lastSeq as bigint) - (firstSeq as bigint)) + 1)
+    if (cause === 'queue') t.is(bytes, (count as number) * 1024)
+  }
+  t.deepEqual(
+    [...seen.keys()].filter((n) => seen[n] !== (n === 0 ? 0 : 1)),
+    [],
+  )
+  t.is(kinds.at(0), MessageType.BOR)
+  t.is(kinds.at(-1), MessageType.EOR)
+  await transmitter.close()
+})
+
+test('gaps of two runs stay two records, although their numbers follow one another', async (t) => {
+  const transmitter = await DataTransmitter.bind({ name: 'Test.one', endpoint: 'tcp://127.0.0.1:*' })
+  const source = new EndpointSource('127.0.0.1', transmitter.port, { runs: 2, reconnect: false })
+  await source.connect()
+  const reading = source.consume(() => {})
+  for (const missing of [3, 4]) {
+    await transmitter.sendBor({}, {})
+    transmitter.startSending()
+    for (let n = 1; n <= 5; n++) {
+      const record = transmitter.newDataRecord()
+      if (n !== missing) await transmitter.sendDataRecord(record)
+    }
+    await transmitter.stopSending()
+    await transmitter.sendEor({}, { data_records: transmitter.sequenceNumber })
+  }
+  await reading
+  t.deepEqual(
+    [...source.ledger].map(({ firstSeq, lastSeq, count }) => [firstSeq, lastSeq, count]),
+    [
+      [3n, 3n, 1],
+      [4n, 4n, 1],
+    ],
+  )
+  await transmitter.close()
 })

@@ -275,6 +275,33 @@ test('drop-oldest gives up the oldest waiting rows and goes on reading', async (
   )
 })
 
+test('drop-oldest keeps batches without rows', async (t) => {
+  const dropped: string[] = []
+  const onDrop = ({ batch }: { batch: { source: string } }): void => void dropped.push(batch.source)
+  const delivery = new Delivery({ source: 's', policy: 'drop-oldest', queueBytes: 10, onDrop } as never)
+  const push = (source: string, rows: number): void => {
+    delivery.push({ batch: { source } as never, rows, bytes: 5, release: () => {} })
+  }
+  delivery.attach({
+    rows: 0,
+    isHolding: true,
+    seal: () => t.fail() as never,
+    room: () => {
+      while (delivery.isFull) if (!delivery.makeRoom()) return
+    },
+    discard: () => 0,
+  })
+  push('begin', 0)
+  push('rows', 3)
+  delivery.scheduleRoom()
+  await turn()
+  t.deepEqual(dropped, ['rows'])
+  push('end', 0)
+  delivery.scheduleRoom()
+  await turn()
+  t.deepEqual([dropped, delivery.queuedBytes], [['rows'], 10])
+})
+
 test('disconnect tells the overflow once the consumer had its turn', async (t) => {
   const errors: string[] = []
   const { delivery, intake } = bench(2, 3, { policy: 'disconnect', onOverflow: ({ code }) => errors.push(code) })

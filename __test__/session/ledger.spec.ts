@@ -50,6 +50,17 @@ test('recovered rows close their record', (t) => {
   t.throws(() => ledger.recover(99, 1), { instanceOf: RangeError })
 })
 
+test('a gap goes on in the next number of its own run only', (t) => {
+  const ledger = new Ledger('s', clock)
+  const add = (run: string | undefined, firstSeq: bigint): number =>
+    ledger.add({ cause: 'wire', firstSeq, lastSeq: firstSeq, count: 1, ...(run === undefined ? {} : { run }) })
+  t.deepEqual(
+    [add('a', 1n), add('a', 2n), add('b', 3n), add('b', 4n), add(undefined, 5n), add(undefined, 6n)],
+    [1, 1, 2, 2, 3, 3],
+  )
+  t.false(JSON.stringify(ledger).includes('run'))
+})
+
 test('a record of unknown size is open until its size is known', (t) => {
   const ledger = new Ledger('s', clock)
   const id = ledger.add({ cause: 'disconnect', from: 10n })

@@ -260,10 +260,9 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
       stats: this.stats,
       ...(policy === undefined ? {} : { policy }),
       ...(queueBytes === undefined ? {} : { queueBytes }),
-      onDrop: ({ batch, rows, bytes }) => {
-        if (rows === 0) return
-        const [firstSeq, lastSeq] = [batch.sequences[0] as bigint, batch.sequences[batch.length - 1] as bigint]
-        this.ledger.add({ cause: 'queue', source: batch.sender, firstSeq, lastSeq, count: rows, bytes })
+      onDrop: ({ batch, rows }) => {
+        const { sender: source, run } = batch
+        for (const range of batch.ranges()) this.ledger.add({ cause: 'queue', source, run, ...range })
         this.stats.dropped += rows
       },
       onOverflow: (error) => this.#fail(error),

@@ -312,8 +312,9 @@ export class DataTransmitter {
     const open = this.#writer.finish()
     if (open !== undefined) this.#queue.push(open)
     for (const message of this.#queue.splice(0)) {
-      const [firstSeq, lastSeq] = [BigInt(message.firstSequence), BigInt(message.lastSequence)]
-      this.ledger.add({ cause: 'queue', firstSeq, lastSeq, count: message.records, bytes: message.payloadBytes })
+      const { firstSequence, lastSequence, records: count, payloadBytes: bytes } = message
+      const range = { firstSeq: BigInt(firstSequence), lastSeq: BigInt(lastSequence), count, bytes }
+      this.ledger.add({ cause: 'queue', run: this.#writer, ...range })
       this.stats.dropped += message.records
     }
     this.#queuedBytes = this.#queuedRecords = 0

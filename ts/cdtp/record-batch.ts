@@ -74,6 +74,26 @@ export class RecordBatch implements Batch {
     return this.#index.sequence.subarray(0, this.length)
   }
 
+  /** The numbers of a DATA message's records, and the bytes of their blocks, as a ledger takes them. */
+  ranges(): { firstSeq: bigint; lastSeq: bigint; count: number; bytes: number }[] {
+    const { sequences } = this
+    const { blockEnd, blockLength } = this.#index
+    const ranges: { firstSeq: bigint; lastSeq: bigint; count: number; bytes: number }[] = []
+    let block = 0
+    for (let record = 0; record < this.length; record++) {
+      const sequence = sequences[record] as bigint
+      let range = ranges.at(-1)
+      if (range === undefined || sequence !== range.lastSeq + 1n) {
+        range = { firstSeq: sequence, lastSeq: sequence, count: 0, bytes: 0 }
+        ranges.push(range)
+      }
+      range.lastSeq = sequence
+      range.count++
+      for (; block < (blockEnd[record] as number); block++) range.bytes += blockLength[block] as number
+    }
+    return ranges
+  }
+
   /** A record's tags as they came. */
   tagsBytes(record: number): Uint8Array {
     const start = this.#index.tagsOffset[record] as number

@@ -119,7 +119,7 @@ export class SenderRun {
       return
     }
     stats.lost += count
-    const id = ledger.add({ source: this.sender, cause: 'wire', firstSeq: first, lastSeq: last, count })
+    const id = ledger.add({ source: this.sender, run: this, cause: 'wire', firstSeq: first, lastSeq: last, count })
     this.#gaps.push({ id, first, last })
     status.emit('lost', { id, ...detail })
   }

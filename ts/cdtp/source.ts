@@ -1,4 +1,5 @@
 import { type Batch, countedRows } from '../batch/index.js'
+import type { Ready } from '../session/delivery.js'
 import { sessionError } from '../session/error-codes.js'
 import {
   type CaptureItem,
@@ -91,6 +92,11 @@ export abstract class CdtpSource extends SourceSession<RecordBatch> {
   override countOf(batch: Batch): number {
     if (!(batch instanceof RecordBatch)) return countedRows(batch)
     return batch.kind === MessageType.DATA ? batch.length : 0
+  }
+
+  protected override dropped({ batch }: Ready<RecordBatch>): void {
+    const { sender: source, run } = batch
+    for (const range of batch.ranges()) this.lose({ cause: 'queue', source, run, ...range })
   }
 
   describe(): SourceDescription {

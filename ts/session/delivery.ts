@@ -154,9 +154,12 @@ export class Delivery<B extends Batch = Batch> implements AsyncIterable<B> {
       this.#options.onOverflow?.(sessionError('ERR_SESSION_QUEUE_FULL', text))
       return false
     }
-    const oldest = this.#shift()
-    if (oldest === undefined) return false
-    this.#drop(oldest)
+    // Batches without rows are what the others are read by, and small.
+    const oldest = this.#queue.findIndex(({ rows }) => rows > 0)
+    const [ready] = oldest < 0 ? [] : this.#queue.splice(oldest, 1)
+    if (ready === undefined) return false
+    this.#count(-ready.bytes)
+    this.#drop(ready)
     return true
   }
 

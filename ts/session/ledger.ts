@@ -19,6 +19,8 @@ export interface Gap {
   readonly bytes?: number
   /** When it was found; now unless told. */
   readonly at?: bigint
+  /** Which run, where numbers begin anew with each: no gap goes on in another. */
+  readonly run?: object | string
 }
 
 /** A loss; `null` is what nobody knows. */
@@ -73,7 +75,7 @@ export class Ledger implements Iterable<LossRecord> {
   readonly #now: () => bigint
   readonly #limit: number
   readonly #records = new Map<number, Draft>()
-  readonly #newest = new Map<string, Draft>()
+  readonly #newest = new Map<string, { readonly record: Draft; readonly run: Gap['run'] }>()
   readonly #listeners = new Set<(record: LossRecord) => void>()
   #nextId = 1
   #missing = 0
@@ -94,9 +96,10 @@ export class Ledger implements Iterable<LossRecord> {
     const key = `${gap.source ?? ''} ${gap.signal ?? ''} ${gap.cause}`
     const newest = this.#newest.get(key)
     this.#missing += gap.count ?? 0
-    if (newest !== undefined && (goesOn(newest, gap) || this.#records.size >= this.#limit)) {
-      widen(newest, gap)
-      return this.#changed(newest)
+    const isNext = newest !== undefined && newest.run === gap.run && goesOn(newest.record, gap)
+    if (newest !== undefined && (isNext || this.#records.size >= this.#limit)) {
+      widen(newest.record, gap)
+      return this.#changed(newest.record)
     }
     const record: Draft = {
       id: this.#nextId++,
@@ -113,7 +116,7 @@ export class Ledger implements Iterable<LossRecord> {
       recovered: 0,
     }
     this.#records.set(record.id, record)
-    this.#newest.set(key, record)
+    this.#newest.set(key, { record, run: gap.run })
     return this.#changed(record)
   }
 

@@ -68,7 +68,7 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
       ...(options.queueBytes === undefined ? {} : { queueBytes: options.queueBytes }),
       ...(options.maxDelay === undefined ? {} : { maxDelay: options.maxDelay }),
       stats: this.stats,
-      onDrop: (dropped) => this.#dropped(dropped),
+      onDrop: (ready) => this.dropped(ready),
       onRelief: () => {
         this.#drops = undefined
       },
@@ -195,8 +195,8 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
     if (broke !== undefined) this.connectionLost(broke.cause)
   }
 
-  /** Batches that are dropped one after the other are one loss. */
-  #dropped({ batch, rows, bytes }: Ready<B>): void {
+  /** A batch was given up under `drop-oldest`; those that follow one another are one loss. */
+  protected dropped({ batch, rows, bytes }: Ready<B>): void {
     const gap = { ...timesOf(batch), count: rows, bytes }
     if (this.#drops === undefined) this.#drops = this.lose({ cause: 'queue', ...gap })
     else this.loseMore(this.#drops, gap)
