@@ -13,15 +13,24 @@ async function run(kind: 'sttp' | 'net', seconds: number): Promise<Sample & { re
   return sample as Sample & { readonly p99: number }
 }
 
-const contender = (who: string, kind: 'sttp' | 'net', seconds: number): Contender => ({
-  who,
-  round: () => run(kind, seconds),
-})
+/** Both at the same time, so that whatever else the machine does meets both. */
+function pair(seconds: number): Contender[] {
+  let bare: Promise<Sample> | undefined
+  return [
+    {
+      who: 'measurand',
+      round: () => {
+        bare = run('net', seconds)
+        return run('sttp', seconds)
+      },
+    },
+    { who: 'net', round: () => bare as Promise<Sample> },
+  ]
+}
 
 /** Median and 99th percentile, us. */
 export function* latencies(quick: boolean): Generator<Case> {
   const seconds = quick ? 3 : 5
-  const live = [contender('measurand', 'sttp', seconds), contender('net', 'net', seconds)]
   const source = 'quoted from a study on a Zen 5 machine of 2 cores'
   const base = { unit: 'us', lowerIsBetter: true }
   yield {
@@ -29,7 +38,7 @@ export function* latencies(quick: boolean): Generator<Case> {
     case: 'latency 30 Hz median',
     value: ({ seconds }) => seconds * 1e6,
     contenders: [
-      ...live,
+      ...pair(seconds),
       { who: 'cppapi 0c30753', quoted: 106, source },
       { who: 'sttpapi 0.7.6', quoted: 543, source },
     ],
@@ -39,7 +48,7 @@ export function* latencies(quick: boolean): Generator<Case> {
     case: 'latency 30 Hz p99',
     value: (sample) => (sample as Sample & { readonly p99: number }).p99 * 1e6,
     contenders: [
-      ...live,
+      ...pair(seconds),
       { who: 'cppapi 0c30753', quoted: 199, source },
       { who: 'sttpapi 0.7.6', quoted: 25_366, source },
     ],

@@ -9,15 +9,17 @@ import { Publisher, Synthetic } from '../../ts/sttp/index.js'
 const [signalText, frameText, subscriberText, mode] = process.argv.slice(2) as [string, string, string, string]
 const [signals, frames, subscribers] = [Number(signalText), Number(frameText), Number(subscriberText)]
 let writes = 0
-for (const name of ['write', 'uncork'] as const) {
-  const original = Socket.prototype[name] as (...args: unknown[]) => unknown
-  Object.assign(Socket.prototype, {
-    [name](this: Socket, ...args: unknown[]) {
-      if (name === 'uncork' || this.writableCorked === 0) writes++
-      return original.apply(this, args)
-    },
-  })
-}
+const { write, uncork } = Socket.prototype
+Object.assign(Socket.prototype, {
+  write(this: Socket, bytes: Uint8Array, done: (error?: Error) => void): boolean {
+    if (this.writableCorked === 0) writes++
+    return (write as (bytes: Uint8Array, done: (error?: Error) => void) => boolean).call(this, bytes, done)
+  },
+  uncork(this: Socket): void {
+    writes++
+    uncork.call(this)
+  },
+})
 const synthetic = new Synthetic({ signals })
 const publisher = new Publisher({
   policy: 'block',

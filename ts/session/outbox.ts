@@ -33,7 +33,8 @@ const WRITE_BYTES = 1 << 20
 const SMALL = 2048
 
 /**
- * The frames on their way to one peer. Those of one turn of the event loop go out as one write.
+ * The frames on their way to one peer. Those of one turn of the event loop go out as one write, at its end; where it is
+ * one frame a turn, at once.
  *
  * ```ts
  * const outbox = new Outbox({ transport, policy: 'block' })
@@ -48,7 +49,12 @@ export class Outbox {
   #frames: Frame[] = []
   #head = 0
   #bytes = 0
-  #isScheduled = false
+  /** Frames of this turn; the end of the turn is awaited when there are any. */
+  #turn = 0
+  /** The last turn had no other frame than one: that of the next need not wait for others. */
+  #isLone = false
+  /** What is to be called when the frame has gone that was written at once. */
+  #done: (() => void) | undefined
   #isBlocked = false
   #isClosed = false
   #waiting: (() => void)[] = []
@@ -78,19 +84,20 @@ export class Outbox {
    */
   send(bytes: Uint8Array, rows = 0, done?: () => void): boolean {
     if (this.#isClosed) return false
-    if (this.queuedBytes + bytes.length > this.#maxBytes && !this.#makeRoom(bytes, rows)) {
+    const queued = this.queuedBytes
+    if (queued + bytes.length > this.#maxBytes && !this.#makeRoom(bytes, rows)) {
       done?.()
       return !this.#isClosed
     }
+    if (this.#turn++ === 0) {
+      setImmediate(this.#endTurn)
+      if (this.#isLone && queued === 0 && !this.#isBlocked) {
+        this.#writeNow(bytes, done)
+        return this.queuedBytes <= this.#maxBytes
+      }
+    }
     this.#frames.push({ bytes, rows, done })
     this.#bytes += bytes.length
-    if (!this.#isScheduled && !this.#isBlocked) {
-      this.#isScheduled = true
-      setImmediate(() => {
-        this.#isScheduled = false
-        this.#flush()
-      })
-    }
     return this.queuedBytes <= this.#maxBytes
   }
 
@@ -146,6 +153,30 @@ export class Outbox {
     if (rows === 0 || this.queuedFrames === 0) return true
     onDrop?.(rows, bytes.length)
     return false
+  }
+
+  /** Only while nothing else is under way, so that there is one at a time. */
+  #writeNow(bytes: Uint8Array, done: (() => void) | undefined): void {
+    const { stats } = this.#options
+    if (stats !== undefined) {
+      stats.bytesOut += bytes.length
+      stats.messagesOut++
+    }
+    this.#done = done
+    this.#isBlocked = !this.#transport.write(bytes, this.#onWritten)
+  }
+
+  readonly #onWritten = (): void => {
+    const done = this.#done
+    this.#done = undefined
+    done?.()
+    this.#settle()
+  }
+
+  readonly #endTurn = (): void => {
+    this.#isLone = this.#turn === 1
+    this.#turn = 0
+    this.#flush()
   }
 
   #flush(): void {

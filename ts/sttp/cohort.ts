@@ -112,14 +112,13 @@ export class Cohort {
       const taken = this.#encoder.encode(block.bytes, first, slab.bytes.subarray(slab.end), this.#result)
       if (taken === 0) return
       first += taken
-      const [bytes, measurements, filtered] = this.#result as unknown as [number, number, number]
+      const { 0: bytes = 0, 1: measurements = 0, 2: filtered = 0 } = this.#result
       if (filtered > 0) for (const member of this.members) member.host.filtered(filtered)
       if (bytes === 0) continue
       const frames = slab.bytes.subarray(slab.end, slab.end + bytes)
       slab.end += bytes
-      const release = (): void => memory.release(slab)
       slab.users += this.members.size
-      for (const member of this.members) member.send(frames, measurements, release)
+      for (const member of this.members) member.send(frames, measurements, slab.release)
     }
   }
 

@@ -11,9 +11,12 @@ export class Slab {
   end = 0
   /** Sends that are under way. */
   users = 0
+  /** To be called when one of them is over. */
+  readonly release: () => void
 
-  constructor(bytes: number) {
+  constructor(bytes: number, release: (slab: Slab) => void) {
     this.bytes = Buffer.allocUnsafeSlow(bytes)
+    this.release = () => release(this)
   }
 }
 
@@ -23,24 +26,25 @@ export class Slab {
  */
 export class FrameMemory {
   readonly #free: Slab[] = []
-  #current = new Slab(SLAB_BYTES)
+  #current = this.#newSlab()
 
   /** A slab with room for so many bytes, of at most 1 MiB. */
   reserve(bytes: number): Slab {
     if (this.#current.bytes.length - this.#current.end < bytes) {
       const full = this.#current
-      this.#current = this.#free.pop() ?? new Slab(SLAB_BYTES)
+      this.#current = this.#free.pop() ?? this.#newSlab()
       if (full.users === 0) this.#recycle(full)
     }
     return this.#current
   }
 
-  /** A send of the slab's bytes is over. */
-  release(slab: Slab): void {
-    slab.users--
-    if (slab.users > 0) return
-    if (slab === this.#current) slab.end = 0
-    else this.#recycle(slab)
+  #newSlab(): Slab {
+    return new Slab(SLAB_BYTES, (slab) => {
+      slab.users--
+      if (slab.users > 0) return
+      if (slab === this.#current) slab.end = 0
+      else this.#recycle(slab)
+    })
   }
 
   #recycle(slab: Slab): void {

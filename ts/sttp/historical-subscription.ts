@@ -198,14 +198,14 @@ export class HistoricalSubscription implements ServedSubscription {
       const taken = this.#encoder.encode(block.bytes, first, slab.bytes.subarray(slab.end), this.#result)
       if (taken === 0) return
       first += taken
-      const [bytes, measurements, filtered] = this.#result as unknown as [number, number, number]
+      const { 0: bytes = 0, 1: measurements = 0, 2: filtered = 0 } = this.#result
       if (filtered > 0) host.filtered(filtered)
       if (bytes === 0) continue
       const frames = slab.bytes.subarray(slab.end, slab.end + bytes)
       slab.end += bytes
       slab.users++
       this.#sent += measurements
-      host.dataOutbox.send(frames, measurements, () => this.#memory.release(slab))
+      host.dataOutbox.send(frames, measurements, slab.release)
     }
   }
 }

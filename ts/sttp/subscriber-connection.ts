@@ -2,7 +2,6 @@ import {
   BlockIntake,
   type BlockIntakeOptions,
   type Clock,
-  type Decoder,
   type MeasurandError,
   type Network,
   type Timer,
@@ -85,7 +84,7 @@ export class SubscriberConnection {
       system: 'sttp',
       delivery,
       ring,
-      decoder: observed(this.downlink, options.observe),
+      decoder: this.downlink,
       transport: this.gate.handle(),
       handler: {
         onControl: () => this.#takeControls(),
@@ -95,6 +94,7 @@ export class SubscriberConnection {
       stats,
       signals,
       wire: 'f32',
+      observe: options.observe,
     })
     if (silence > 0) {
       this.#watchdog = new Watchdog(clock, silence, () => {
@@ -284,19 +284,3 @@ export class SubscriberConnection {
     )
   }
 }
-
-/** The decoder, whose rows are noted. */
-function observed(decoder: SttpDownlink, observe: ConnectionOptions['observe']): Decoder {
-  return {
-    decode(chunk, block) {
-      const count = new Uint32Array(block.buffer, block.byteOffset + COUNT_OFFSET, 1)
-      const before = count[0] as number
-      const status = decoder.decode(chunk, block)
-      if ((count[0] as number) > before) observe(block, before)
-      return status
-    },
-  }
-}
-
-/** Where the header of a block says its rows. */
-const COUNT_OFFSET = 8
