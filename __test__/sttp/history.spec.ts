@@ -1,11 +1,11 @@
 import test, { type ExecutionContext } from 'ava'
 import { MeasurementBatch } from '../../ts/batch/index.js'
-import { MemoryNetwork, SimulatedClock } from '../../ts/session/index.js'
+import { MemoryNetwork, SimulatedClock, SYNTHETIC_T0 } from '../../ts/session/index.js'
 import { constraintTime, type HistoryRequest } from '../../ts/sttp/history.js'
 import { Publisher } from '../../ts/sttp/publisher.js'
 import { Subscriber } from '../../ts/sttp/subscriber.js'
 import { constraintText, type SubscriptionSettings } from '../../ts/sttp/subscription.js'
-import { SYNTHETIC_T0, Synthetic } from '../../ts/sttp/synthetic.js'
+import { Synthetic } from '../../ts/sttp/synthetic.js'
 
 const PORT = 7165
 const SIGNALS = 4

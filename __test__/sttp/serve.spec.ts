@@ -1,8 +1,9 @@
 import test, { type ExecutionContext } from 'ava'
+import { SYNTHETIC_T0 } from '../../ts/session/index.js'
 import { serve } from '../../ts/sttp/serve.js'
 import { openSource } from '../../ts/sttp/source.js'
 import type { Subscriber } from '../../ts/sttp/subscriber.js'
-import { SYNTHETIC_T0, Synthetic } from '../../ts/sttp/synthetic.js'
+import { Synthetic } from '../../ts/sttp/synthetic.js'
 
 type Options = Readonly<Record<string, string | true>>
 

@@ -1,5 +1,7 @@
 import { type Clock, sleep, systemClock, type Timer } from '../session/clock.js'
+import { OptionValues } from '../session/option-values.js'
 import type { SessionOptions } from '../session/session.js'
+import { SYNTHETIC_T0 } from '../session/synthetic.js'
 import { DataTransmitter } from './data-transmitter.js'
 import { cdtpError } from './error-codes.js'
 import { conditionName, RunCondition } from './run-condition.js'
@@ -26,7 +28,6 @@ export interface SyntheticOptions {
   readonly onListening?: (port: number) => void
 }
 
-const T0 = 1_704_067_200_000_000_000n
 /** Records between two looks at the clock. */
 const BURST = 64
 /** How long a receiver has for the rest of a run that is ended, ms. */
@@ -41,7 +42,7 @@ const DRAIN_MS = 5000
 export async function serveSynthetic(options: SyntheticOptions = {}): Promise<bigint> {
   const { host = '127.0.0.1', port = 50_101, frames = Number.POSITIVE_INFINITY, rate, size = 64, signal } = options
   const clock = options.clock ?? systemClock
-  const t0 = options.t0 ?? T0
+  const t0 = options.t0 ?? SYNTHETIC_T0
   const endpoint = `tcp://${host}:${port === 0 ? '*' : port}`
   const transmitter = await DataTransmitter.bind({ name: 'Synthetic.One', endpoint, clock })
   // Before a receiver has come there is no run to end; one that has gone does not take the end of its run.
@@ -110,16 +111,17 @@ export async function serve(
   options: ReadonlyMap<string, string | true>,
   session: SessionOptions = {},
 ): Promise<{ readonly port: number; readonly closed: Promise<Error | undefined>; drain(): Promise<void> }> {
+  const values: Values = new OptionValues(options, (text) => cdtpError('ERR_CDTP_OPTION_INVALID', text))
   const ending = new AbortController()
   let sent: Promise<bigint> = Promise.resolve(0n)
   const port = await new Promise<number>((resolve, reject) => {
-    const common = { signal: ending.signal, onListening: resolve, ...placeOf(options) }
+    const common = { signal: ending.signal, onListening: resolve, ...placeOf(values) }
     const base = session.clock === undefined ? common : { ...common, clock: session.clock }
-    const from = options.get('from')
+    const from = values.text('from')
     sent =
-      typeof from === 'string'
-        ? serveRecording({ ...base, directory: from, ...recordingOf(options) })
-        : serveSynthetic({ ...base, ...syntheticOf(options) })
+      from === undefined
+        ? serveSynthetic({ ...base, ...syntheticOf(values) })
+        : serveRecording({ ...base, directory: from, ...recordingOf(values) })
     sent.catch(reject)
   })
   const closed = sent.then(
@@ -133,38 +135,28 @@ export async function serve(
   return { port, closed, drain }
 }
 
-type Options = ReadonlyMap<string, string | true>
+type Values = OptionValues<keyof typeof serveOptions>
 
-function placeOf(options: Options): { host?: string; port?: number } {
-  const [host, port] = [options.get('host'), whole(options, 'port', 0)]
-  return { ...(typeof host === 'string' ? { host } : {}), ...(port === undefined ? {} : { port }) }
+function placeOf(values: Values): { host?: string; port?: number } {
+  const [host, port] = [values.text('host'), values.whole('port', 0)]
+  return { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) }
 }
 
-function syntheticOf(options: Options): SyntheticOptions {
-  const [frames, rate, size] = [whole(options, 'frames', 1), whole(options, 'rate', 1), whole(options, 'size', 0)]
+function syntheticOf(values: Values): SyntheticOptions {
+  const rate = values.text('rate') === 'max' ? undefined : values.whole('rate', 1)
+  const [frames, size, t0] = [values.whole('frames', 1), values.whole('size', 0), values.integer('t0')]
   return {
     ...(frames === undefined ? {} : { frames }),
     ...(rate === undefined ? {} : { rate }),
     ...(size === undefined ? {} : { size }),
-    ...(whole(options, 't0', 0) === undefined ? {} : { t0: BigInt(options.get('t0') as string) }),
+    ...(t0 === undefined ? {} : { t0 }),
   }
 }
 
-function recordingOf(options: Options): { source?: string; speed?: number } {
-  const [source, speed] = [options.get('source'), options.get('speed') ?? 'max']
-  if (speed !== '1' && speed !== '10' && speed !== 'max') {
-    throw cdtpError('ERR_CDTP_OPTION_INVALID', `--speed takes 1, 10 or max, not ${speed}`)
-  }
+function recordingOf(values: Values): { source?: string; speed?: number } {
+  const [source, speed] = [values.text('source'), values.choice('speed', ['1', '10', 'max'], 'max')]
   return {
-    ...(typeof source === 'string' ? { source } : {}),
+    ...(source === undefined ? {} : { source }),
     ...(speed === 'max' ? {} : { speed: Number(speed) }),
   }
-}
-
-function whole(options: Options, name: keyof typeof serveOptions, least: number): number | undefined {
-  const text = options.get(name)
-  if (text === undefined || text === 'max') return undefined
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= least) return value
-  throw cdtpError('ERR_CDTP_OPTION_INVALID', `--${name} takes a whole number from ${least}, not ${text}`)
 }

@@ -39,6 +39,7 @@ export {
   lossJson,
 } from './ledger.js'
 export { MemoryNetwork, type MemoryNetworkOptions, MemoryTransport, memoryPair } from './memory-transport.js'
+export { OptionValues } from './option-values.js'
 export { Outbox, type OutboxOptions } from './outbox.js'
 export { Pacer } from './pacer.js'
 export { Backoff, persist, type ReconnectOptions } from './reconnect.js'
@@ -48,8 +49,19 @@ export { type SourceOptions, SourceSession } from './source-session.js'
 export { Spill, type SpillOptions } from './spill.js'
 export { type Books, imbalance, Stats, type StatsSnapshot } from './stats.js'
 export { type State, type StatusEvent, StatusStream, statusJson } from './status.js'
+export {
+  type Course,
+  type CourseOption,
+  courseOf,
+  courseOptions,
+  SYNTHETIC_T0,
+  SyntheticTimes,
+  type SyntheticTimesOptions,
+  syntheticValue,
+} from './synthetic.js'
 export { systemNetwork } from './system-network.js'
 export { TableIntake, type TableIntakeOptions } from './table-intake.js'
+export { tlsFiles } from './tls-files.js'
 export type {
   DatagramEndpoint,
   Endpoint,

@@ -37,6 +37,7 @@ export const sisockError = defineErrors('sisock', {
     'A data node gave a reply that is not of the documented shape; the text says where.',
   ],
   ERR_SISOCK_NOT_AUTHORIZED: ['protocol', 'The role of this user may not do that. Use a user of the role `server`.'],
+  ERR_SISOCK_OPTION_INVALID: ['usage', 'An option has a value that it cannot have; the text says what it takes.'],
   ERR_SISOCK_PROCEDURE_MISSING: ['protocol', 'Nobody has registered the procedure: the hub or the node is not there.'],
   ERR_SISOCK_PROTOCOL: ['protocol', 'The peer breaks the WAMP protocol; the text says how.'],
   ERR_SISOCK_REALM_UNKNOWN: ['protocol', 'The router has no such realm. Check `realm` (`test_realm` unless told).'],

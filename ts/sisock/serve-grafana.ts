@@ -1,4 +1,4 @@
-import type { SessionOptions } from '../session/index.js'
+import { OptionValues, type SessionOptions } from '../session/index.js'
 import { GrafanaBridge, pageUrl } from './bridge/bridge.js'
 import { LocalBackend } from './bridge/local-backend.js'
 import { sisockError } from './error-codes.js'
@@ -21,14 +21,16 @@ export async function serve(
   session: SessionOptions,
   { places, open }: { readonly places: readonly string[]; readonly open: OpenSource },
 ) {
-  const text = (name: keyof typeof serveOptions): string | undefined => {
-    const value = options.get(name)
-    return typeof value === 'string' ? value : undefined
-  }
+  const values = new OptionValues<keyof typeof serveOptions>(options, (text) =>
+    sisockError('ERR_SISOCK_OPTION_INVALID', text),
+  )
   if (places.length === 0) {
-    throw sisockError('ERR_SISOCK_URL', 'what is to be served? a recording, a folder of tables, or the URL of a source')
+    throw sisockError(
+      'ERR_SISOCK_OPTION_INVALID',
+      'what is to be served? a recording, a folder of tables, or the URL of a source',
+    )
   }
-  const [token, origin] = [text('token'), text('origin')]
+  const [token, origin] = [values.text('token'), values.text('origin')]
   const nodes = await openNodes(places, { decimation: 'extremes' }, open)
   const bridge = new GrafanaBridge({
     ...session,
@@ -41,17 +43,11 @@ export async function serve(
     await Promise.all(nodes.map((node) => node.close()))
   }
   try {
-    const host = text('host') ?? '127.0.0.1'
-    const port = await bridge.listen(portOf(text('port') ?? '5000'), host)
+    const host = values.text('host', '127.0.0.1')
+    const port = await bridge.listen(values.whole('port', 0, 5000), host)
     return { port, page: pageUrl(host, port), closed: bridge.closed, drain }
   } catch (error) {
     await drain()
     throw error
   }
-}
-
-function portOf(value: string): number {
-  const port = Number(value)
-  if (/^\d+$/.test(value) && port < 65_536) return port
-  throw sisockError('ERR_SISOCK_URL', `--port takes a number below 65536, not ${value}`)
 }

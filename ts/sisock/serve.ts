@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import type { SessionOptions } from '../session/index.js'
+import { OptionValues, type SessionOptions, SYNTHETIC_T0 } from '../session/index.js'
 import { ConsumerBackend } from './bridge/backend.js'
 import { GrafanaBridge, inUrl, pageUrl } from './bridge/bridge.js'
 import { DataNodeConsumer } from './data-node-consumer.js'
@@ -31,38 +30,42 @@ export const serveOptions = {
   },
   signals: { value: 'N', line: 'fields of the node `synthetic`; 10 unless told or other nodes are served, 0 for none' },
   rate: { value: 'HZ', line: 'its samples a second; 30 unless told' },
+  t0: { value: 'NS', line: 'the time of its first, ns since 1970-01-01 UTC; 2024-01-01 unless told' },
   frames: { value: 'N', line: 'its frames; those up to now unless told' },
   tls: { line: 'the router wants wss://, with --cert and --key' },
   cert: { value: 'FILE', line: 'the certificate, PEM' },
   key: { value: 'FILE', line: 'its key, PEM' },
 } as const
 
+const HOST = '127.0.0.1'
+
 /** It serves the places that it is given. */
 export const takesPlaces = true
 
-type Options = ReadonlyMap<string, string | true>
+type Values = OptionValues<keyof typeof serveOptions>
 
 /** Router, hub, data nodes and bridge in one process. */
 export async function serve(
-  options: Options,
+  options: ReadonlyMap<string, string | true>,
   session: SessionOptions,
   inputs: { readonly places: readonly string[]; readonly open: OpenSource },
 ) {
-  const from = textOf(options, 'from')
+  const values: Values = new OptionValues(options, (text) => sisockError('ERR_SISOCK_OPTION_INVALID', text))
+  const [from, host] = [values.text('from'), values.text('host', HOST)]
   const places = [...inputs.places, ...(from === undefined ? [] : [from])]
-  if (options.has('to')) return join(options, session, places, inputs.open)
+  if (values.has('to')) return join(values, session, places, inputs.open)
   const parts: { close(): Promise<unknown> }[] = []
   const end = async (): Promise<void> => {
     for (const part of parts.splice(0).reverse()) await part.close()
   }
   try {
-    const { router, config, port } = await listen(options, session)
+    const { router, config, port } = await listen(values, session)
     parts.push(router)
     const hub = new DataNodeHub(config)
     parts.push(hub)
     await hub.connect()
     const nodes = await openNodes(places, config, inputs.open)
-    const synthetic = syntheticOf(options, config, places.length > 0 ? 0 : 10)
+    const synthetic = syntheticOf(values, config, places.length > 0 ? 0 : 10)
     for (const node of [...nodes, ...synthetic]) {
       parts.push(node)
       await node.connect()
@@ -70,15 +73,15 @@ export async function serve(
     const consumer = new DataNodeConsumer(config)
     parts.push(consumer)
     await consumer.connect()
-    const token = textOf(options, 'http-token')
+    const token = values.text('http-token')
     const bridge = new GrafanaBridge({
       ...session,
       backend: new ConsumerBackend(consumer, nodes),
       ...(token === undefined ? {} : { token }),
     })
     parts.push(bridge)
-    const httpPort = await bridge.listen(numberOf(options, 'http-port', 5000), hostOf(options))
-    return { port, page: pageUrl(hostOf(options), httpPort), closed: router.closed, drain: end }
+    const httpPort = await bridge.listen(values.whole('http-port', 0, 5000), host)
+    return { port, page: pageUrl(host, httpPort), closed: router.closed, drain: end }
   } catch (error) {
     await end()
     throw error
@@ -86,11 +89,11 @@ export async function serve(
 }
 
 /** The nodes of places at a router that is elsewhere. */
-async function join(options: Options, session: SessionOptions, places: readonly string[], open: OpenSource) {
-  const config = { ...session, ...routerConfig(options.get('to'), options.get('realm')) }
+async function join(values: Values, session: SessionOptions, places: readonly string[], open: OpenSource) {
+  const config = { ...session, ...routerConfig(values.text('to'), values.text('realm')) }
   const nodes: (TableNode | SyntheticNode)[] = [
     ...(await openNodes(places, config, open)),
-    ...syntheticOf(options, config, places.length > 0 ? 0 : 10),
+    ...syntheticOf(values, config, places.length > 0 ? 0 : 10),
   ]
   const drain = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.close()))
@@ -105,20 +108,17 @@ async function join(options: Options, session: SessionOptions, places: readonly 
 }
 
 /** The router, and how those of this process join it. */
-async function listen(options: Options, session: SessionOptions) {
-  const [users, realm, host] = [
-    await usersOf(textOf(options, 'users')),
-    textOf(options, 'realm') ?? REALM,
-    hostOf(options),
-  ]
+async function listen(values: Values, session: SessionOptions) {
+  const users = await usersOf(values.text('users'))
+  const [realm, host] = [values.text('realm', REALM), values.text('host', HOST)]
   // The parts of this process join by a user of their own that lives as long as it does.
   const own = { user: `measurand-${randomBytes(8).toString('hex')}`, secret: randomBytes(32).toString('base64') }
-  const [cert, key, anonymousRole] = (['cert', 'key', 'anonymous'] as const).map((name) => textOf(options, name))
-  if (options.has('tls') && (cert === undefined || key === undefined)) {
-    throw sisockError('ERR_SISOCK_URL', '--tls wants --cert FILE and --key FILE')
+  const anonymousRole = values.text('anonymous')
+  const { cert, key } = values.tlsFiles()
+  if (values.has('tls') && (cert === undefined || key === undefined)) {
+    throw sisockError('ERR_SISOCK_OPTION_INVALID', '--tls wants --cert FILE and --key FILE')
   }
-  const tls =
-    cert === undefined || key === undefined ? {} : { tls: { cert: await readFile(cert), key: await readFile(key) } }
+  const tls = cert === undefined || key === undefined ? {} : { tls: { cert, key } }
   const router = new WampRouter({
     ...session,
     users: { ...users, [own.user]: { secret: own.secret, role: 'server' } },
@@ -126,7 +126,7 @@ async function listen(options: Options, session: SessionOptions) {
     ...(anonymousRole === undefined ? {} : { anonymousRole }),
     ...tls,
   })
-  const port = await router.listen(numberOf(options, 'port', 8080), host)
+  const port = await router.listen(values.whole('port', 0, 8080), host)
   const config: WampConfig = {
     ...own,
     realm,
@@ -136,27 +136,12 @@ async function listen(options: Options, session: SessionOptions) {
   return { router, port, config }
 }
 
-function syntheticOf(options: Options, config: WampConfig, otherwise: number): SyntheticNode[] {
-  const signals = numberOf(options, 'signals', otherwise)
+function syntheticOf(values: Values, config: WampConfig, otherwise: number): SyntheticNode[] {
+  const signals = values.whole('signals', 0, otherwise)
   if (signals === 0) return []
-  const frames = options.has('frames') ? { frames: numberOf(options, 'frames', 0) } : {}
-  return [new SyntheticNode({ ...config, signals, rate: numberOf(options, 'rate', 30), ...frames })]
-}
-
-function textOf(options: Options, name: keyof typeof serveOptions): string | undefined {
-  const value = options.get(name)
-  return typeof value === 'string' ? value : undefined
-}
-
-function hostOf(options: Options): string {
-  return textOf(options, 'host') ?? '127.0.0.1'
-}
-
-function numberOf(options: Options, name: keyof typeof serveOptions, otherwise: number): number {
-  const value = textOf(options, name)
-  if (value === undefined) return otherwise
-  if (value.trim() !== '' && Number(value) >= 0) return Number(value)
-  throw sisockError('ERR_SISOCK_URL', `--${name} takes a number, not ${value}`)
+  const [frames, t0] = [values.whole('frames', 0), values.integer('t0', SYNTHETIC_T0)]
+  const rate = values.number('rate', 0.001, 30)
+  return [new SyntheticNode({ ...config, signals, rate, t0, ...(frames === undefined ? {} : { frames }) })]
 }
 
 async function usersOf(file: string | undefined): Promise<Users> {

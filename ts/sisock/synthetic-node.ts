@@ -1,3 +1,4 @@
+import { SYNTHETIC_T0, syntheticValue } from '../session/index.js'
 import type { DataReply, FieldsReply } from './data.js'
 import { type DataNodeConfig, DataNodeServer } from './data-node-server.js'
 import { strideRows } from './min-stride.js'
@@ -32,7 +33,7 @@ export class SyntheticNode extends DataNodeServer {
     this.#signals = options.signals ?? 10
     this.#rate = options.rate ?? 30
     this.#frames = options.frames ?? Number.POSITIVE_INFINITY
-    this.#t0 = Number(options.t0 ?? 1_704_067_200_000_000_000n) / 1e9
+    this.#t0 = Number(options.t0 ?? SYNTHETIC_T0) / 1e9
   }
 
   override getFields(): FieldsReply {
@@ -57,9 +58,7 @@ export class SyntheticNode extends DataNodeServer {
     for (const name of fields) {
       const k = this.#signal(name)
       data[name] =
-        k === undefined
-          ? new Float64Array(0)
-          : Float64Array.from(rows, (row) => 1000 * (k % 4000) + 0.25 * ((first + row) % 4000))
+        k === undefined ? new Float64Array(0) : Float64Array.from(rows, (row) => syntheticValue(k, first + row))
     }
     if (rows.length === 0 || known.length === 0) return { data, timeline: {} }
     return { data, timeline: { t: { t: Float64Array.from(rows, (row) => all[row] as number), finalizedUntil: null } } }

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import type { TlsOptions } from '../session/transport.js'
+import { tlsFiles } from '../session/index.js'
 import { streamSeaError } from './error-codes.js'
 import type { Remote } from './remote.js'
 import { readSecret } from './secret.js'
@@ -36,15 +35,7 @@ export async function remoteOf(place: StreamSeaPlace): Promise<Remote> {
     clientId: place.user,
     clientSecret: await readSecret(place.option('secret-file')),
   }
-  return secure ? { ...remote, tls: await tlsFiles((name) => place.option(name)) } : remote
-}
-
-/** The PEM files that options name. */
-export async function tlsFiles(option: (name: string) => string | undefined): Promise<TlsOptions> {
-  const files: Record<string, string> = {}
-  for (const name of ['cert', 'key', 'ca']) {
-    const file = option(name)
-    if (file !== undefined) files[name] = await readFile(file, 'utf8')
-  }
-  return files
+  if (!secure) return remote
+  const refusal = (text: string): Error => streamSeaError('ERR_STREAMSEA_OPTION_INVALID', text)
+  return { ...remote, tls: tlsFiles((name) => place.option(name), refusal) }
 }

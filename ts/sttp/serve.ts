@@ -1,17 +1,20 @@
-import { readFileSync } from 'node:fs'
 import { MeasurementBatch } from '../batch/index.js'
 import {
+  type Course,
+  courseOf,
+  courseOptions,
   describeError,
+  OptionValues,
   Pacer,
-  type Policy,
   type SessionOptions,
   systemClock,
   type TlsOptions,
 } from '../session/index.js'
 import { sttpError } from './error-codes.js'
 import { Publisher } from './publisher.js'
+import type { PublisherOptions } from './publisher-options.js'
 import { ServedRecording, type Speed } from './serve-recording.js'
-import { SYNTHETIC_T0, Synthetic, syntheticId } from './synthetic.js'
+import { Synthetic, syntheticId } from './synthetic.js'
 
 /** The options of `measurand serve sttp`. */
 export const serveOptions = {
@@ -31,11 +34,7 @@ export const serveOptions = {
     line: 'whether datagrams are encrypted; for those who are secured unless told',
   },
   signals: { value: 'N', line: 'signals; 200 unless told' },
-  rate: { value: 'HZ|max', line: 'frames per second; 30 unless told' },
-  nominal: { value: 'HZ', line: 'the rate that times have under --rate max; 30 unless told' },
-  period: { value: 'NS', line: 'ns between frames, in place of --rate' },
-  t0: { value: 'NS', line: 'time of the first frame, ns since 1970-01-01 UTC; 2024-01-01 unless told' },
-  frames: { value: 'N', line: 'ends after N frames' },
+  ...courseOptions('frames', 30),
   policy: { value: 'POLICY', line: 'for slow subscribers: drop-oldest (default), block, disconnect' },
   'max-connections': { value: 'N', line: 'subscribers at most; no limit unless told' },
   'queue-bytes': { value: 'N', line: 'bytes that may wait for one subscriber; 16777216 unless told' },
@@ -63,79 +62,40 @@ export async function serve(
   options: ReadonlyMap<string, string | true>,
   session: SessionOptions = {},
 ): Promise<Publisher & { readonly port: number }> {
-  const text = (name: keyof typeof serveOptions, otherwise: string): string => String(options.get(name) ?? otherwise)
-  const number = (name: keyof typeof serveOptions, otherwise: string, least: number): number => {
-    const value = Number(text(name, otherwise))
-    if (Number.isFinite(value) && value >= least) return value
-    throw sttpError('ERR_STTP_OPTION_INVALID', `--${name} takes a number from ${least}, not ${text(name, otherwise)}`)
-  }
-  const whole = (name: keyof typeof serveOptions, otherwise: string, least: number): number => {
-    const value = number(name, otherwise, least)
-    if (Number.isInteger(value)) return value
-    throw sttpError('ERR_STTP_OPTION_INVALID', `--${name} takes a whole number, not ${text(name, otherwise)}`)
-  }
-  const isMax = options.get('rate') === 'max'
-  const periodNs = options.has('period') ? BigInt(whole('period', '', 100)) : undefined
-  const nominal = isMax ? number('nominal', '30', 0.001) : number('rate', '30', 0.001)
-  const rate = periodNs === undefined ? nominal : 1e9 / Number(periodNs)
-  const frames = options.has('frames') ? whole('frames', '', 1) : Number.POSITIVE_INFINITY
-  const waits = options.has('wait-subscriber')
-  const policy = text('policy', isMax || waits || options.get('speed') === 'max' ? 'block' : 'drop-oldest')
-  if (policy !== 'block' && policy !== 'drop-oldest' && policy !== 'disconnect') {
-    throw sttpError('ERR_STTP_OPTION_INVALID', `--policy takes block, drop-oldest or disconnect, not ${policy}`)
-  }
-  const t0 = BigInt(text('t0', String(SYNTHETIC_T0)))
-  const directory = options.get('from')
-  const recording =
-    typeof directory === 'string'
-      ? await ServedRecording.open(directory, options.get('source') as string | undefined)
-      : undefined
-  const speed = text('speed', '1') === 'max' ? 'max' : number('speed', '1', 0.001)
-  const synthetic = new Synthetic({
-    signals: whole('signals', '200', 1),
-    rate,
-    t0,
-    ...(periodNs === undefined ? {} : { periodNs }),
-  })
-  const nanFilter = text('nan-filter', 'allow')
-  if (nanFilter !== 'allow' && nanFilter !== 'force' && nanFilter !== 'refuse') {
-    throw sttpError('ERR_STTP_OPTION_INVALID', `--nan-filter takes allow, force or refuse, not ${nanFilter}`)
-  }
-  const encryption = text('udp-encryption', 'tls')
-  if (!['tls', 'always', 'never'].includes(encryption)) {
-    throw sttpError('ERR_STTP_OPTION_INVALID', `--udp-encryption takes tls, always or never, not ${encryption}`)
-  }
+  const values = new OptionValues<keyof typeof serveOptions>(options, (text) =>
+    sttpError('ERR_STTP_OPTION_INVALID', text),
+  )
+  const { times, ...course } = courseOf(values, 30)
+  const waits = values.has('wait-subscriber')
+  const speed = values.text('speed') === 'max' ? 'max' : values.number('speed', 0.001, 1)
+  const isHurried = course.isMax || waits || speed === 'max'
+  const directory = values.text('from')
+  const recording = directory === undefined ? undefined : await ServedRecording.open(directory, values.text('source'))
+  const signals = values.whole('signals', 1, 200)
+  const synthetic = new Synthetic({ signals, ...times })
+  const permit = values.text('permit')
   const permitted = new Set<string>()
   const publisher = new Publisher({
     ...session,
-    policy: policy as Policy,
-    ...(options.has('max-connections') ? { maximumAllowedConnections: whole('max-connections', '', 0) } : {}),
-    ...(options.has('queue-bytes') ? { queueBytes: whole('queue-bytes', '', 65_536) } : {}),
-    dataChannel: {
-      ...(options.has('udp-bytes') ? { datagramBytes: whole('udp-bytes', '', 60) } : {}),
-      encryption: encryption as 'tls' | 'always' | 'never',
-    },
-    isNaNValueFilterAllowed: nanFilter !== 'refuse',
-    isNaNValueFilterForced: nanFilter === 'force',
-    isMetadataRefreshAllowed: !options.has('no-metadata'),
-    useBaseTimeOffsets: !options.has('no-base-times'),
-    ...(options.has('permit') ? { permit: (_, { name }) => permitted.has(name) } : {}),
+    ...publisherOptions(values, isHurried),
+    ...(permit === undefined ? {} : { permit: (_, { name }) => permitted.has(name) }),
   })
   if (recording === undefined) publisher.defineMetadata(synthetic.metadata())
   else recording.describe(publisher)
-  if (options.has('permit')) {
-    for (const { pointTag } of publisher.filterMetadata(text('permit', ''))) permitted.add(pointTag ?? '')
+  if (permit !== undefined) {
+    for (const { pointTag } of publisher.filterMetadata(permit)) permitted.add(pointTag ?? '')
   }
-  if (options.has('buffer-block')) sendBlocks(publisher, whole('signals', '200', 1), whole('buffer-block', '', 0))
-  const endpoint = { host: text('host', '127.0.0.1'), port: whole('port', '7165', 0) }
-  const tls = options.has('tls') ? { tls: tlsOf(options) } : {}
-  const to = options.get('to')
-  const port = typeof to === 'string' ? 0 : (await publisher.start({ ...endpoint, ...tls }))[1]
-  if (typeof to === 'string') await publisher.connect(to, { ...tls, wait: REVERSE_WAIT })
+  const blockBytes = values.whole('buffer-block', 0)
+  if (blockBytes !== undefined) sendBlocks(publisher, signals, blockBytes)
+  const endpoint = { host: values.text('host', '127.0.0.1'), port: values.whole('port', 0, 7165) }
+  const tls = values.has('tls') ? { tls: tlsOf(values) } : {}
+  const to = values.text('to')
+  const port = to === undefined ? (await publisher.start({ ...endpoint, ...tls }))[1] : 0
+  if (to !== undefined) await publisher.connect(to, { ...tls, wait: REVERSE_WAIT })
   const served =
     recording === undefined
-      ? run(publisher, synthetic, { frames, rate, isMax, waits })
-      : play(publisher, recording, { speed, waits, isOnce: options.has('once') })
+      ? run(publisher, synthetic, { ...course, waits })
+      : play(publisher, recording, { speed, waits, isOnce: values.has('once') })
   void served.catch((error: Error) => {
     publisher.status.emit('source-failed', describeError(error))
     return publisher.close()
@@ -143,14 +103,32 @@ export async function serve(
   return Object.assign(publisher, { port })
 }
 
-interface Course {
-  readonly frames: number
-  readonly rate: number
-  readonly isMax: boolean
-  readonly waits: boolean
+type Values = OptionValues<keyof typeof serveOptions>
+
+function publisherOptions(values: Values, isHurried: boolean): PublisherOptions {
+  const [connections, queueBytes] = [values.whole('max-connections', 0), values.whole('queue-bytes', 65_536)]
+  const datagramBytes = values.whole('udp-bytes', 60)
+  const nanFilter = values.choice('nan-filter', ['allow', 'force', 'refuse'], 'allow')
+  return {
+    policy: values.choice('policy', ['block', 'drop-oldest', 'disconnect'], isHurried ? 'block' : 'drop-oldest'),
+    ...(connections === undefined ? {} : { maximumAllowedConnections: connections }),
+    ...(queueBytes === undefined ? {} : { queueBytes }),
+    dataChannel: {
+      ...(datagramBytes === undefined ? {} : { datagramBytes }),
+      encryption: values.choice('udp-encryption', ['tls', 'always', 'never'], 'tls'),
+    },
+    isNaNValueFilterAllowed: nanFilter !== 'refuse',
+    isNaNValueFilterForced: nanFilter === 'force',
+    isMetadataRefreshAllowed: !values.has('no-metadata'),
+    useBaseTimeOffsets: !values.has('no-base-times'),
+  }
 }
 
-async function run(publisher: Publisher, synthetic: Synthetic, { frames, rate, isMax, waits }: Course): Promise<void> {
+async function run(
+  publisher: Publisher,
+  synthetic: Synthetic,
+  { frames, isMax, waits }: Omit<Course, 'times'> & { readonly waits: boolean },
+): Promise<void> {
   if (waits) await subscribed(publisher)
   const rows = synthetic.rows(publisher.signals)
   const most = Math.max(1, Math.floor(ROWS / rows.length))
@@ -170,7 +148,7 @@ async function run(publisher: Publisher, synthetic: Synthetic, { frames, rate, i
     await publisher.drain()
     return
   }
-  const pacer = new Pacer(systemClock, rate, (first, count) => {
+  const pacer = new Pacer(systemClock, synthetic.times.rate, (first, count) => {
     for (let done = 0; done < count; done += most) publish(first + done, Math.min(most, count - done))
     if (first + count >= frames) void publisher.drain()
   })
@@ -212,25 +190,16 @@ async function subscribed(publisher: Publisher): Promise<void> {
   for await (const { state } of publisher.status) if (state === 'peer-subscribed') return
 }
 
-function tlsOf(options: ReadonlyMap<string, string | true>): TlsOptions {
-  const file = (name: 'cert' | 'key' | 'ca'): { [key in typeof name]?: Uint8Array } => {
-    const path = options.get(name)
-    if (typeof path !== 'string') return {}
-    try {
-      return { [name]: readFileSync(path) }
-    } catch (cause) {
-      throw sttpError('ERR_STTP_OPTION_INVALID', `--${name}: ${(cause as Error).message}`, { cause })
-    }
-  }
-  const tls = { ...file('cert'), ...file('key'), ...file('ca') }
+function tlsOf(values: Values): TlsOptions {
+  const tls = values.tlsFiles()
   // Who connects need not say who it is; who listens must.
-  if (!options.has('to') && (tls.cert === undefined || tls.key === undefined)) {
+  if (!values.has('to') && (tls.cert === undefined || tls.key === undefined)) {
     throw sttpError('ERR_STTP_OPTION_INVALID', '--tls needs --cert and --key')
   }
-  const fingerprint = options.get('fingerprint')
+  const fingerprint = values.text('fingerprint')
   return {
     ...tls,
-    verify: options.has('to') || tls.ca !== undefined,
-    ...(typeof fingerprint === 'string' ? { fingerprint } : {}),
+    verify: values.has('to') || tls.ca !== undefined,
+    ...(fingerprint === undefined ? {} : { fingerprint }),
   }
 }

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import type { SourceOptions, TlsOptions } from '../session/index.js'
+import { type SourceOptions, type TlsOptions, tlsFiles } from '../session/index.js'
 import { sttpError } from './error-codes.js'
 import { Subscriber } from './subscriber.js'
 import type { ProtocolVersion, SubscriptionSettings } from './subscription.js'
@@ -56,7 +55,7 @@ export const sourceOptions = {
 
 /** Connects a subscriber; what it says to people goes to stderr. */
 export async function openSource(url: Place, options: SourceOptions): Promise<Subscriber> {
-  const tls = await tlsOptions(url)
+  const tls = tlsOptions(url)
   // A line of progress, where there is one, makes way.
   const clear = process.stderr.isTTY ? '\r\x1b[K' : ''
   const stderr = (text: string): void => void process.stderr.write(`${clear}${text}\n`)
@@ -138,22 +137,12 @@ function secondsOf(url: Place, name: string): number | undefined {
   throw sttpError('ERR_STTP_OPTION_INVALID', `${name} takes seconds, not ${text}`)
 }
 
-async function tlsOptions(url: Place): Promise<TlsOptions | undefined> {
+function tlsOptions(url: Place): TlsOptions | undefined {
   if (!url.flag('tls')) return undefined
-  const files = ['ca', 'cert', 'key'].flatMap((name) => {
-    const path = url.option(name)
-    return path === undefined ? [] : [[name, path] as const]
-  })
-  const read = async ([name, path]: readonly [string, string]): Promise<[string, string]> => {
-    try {
-      return [name, await readFile(path, 'utf8')]
-    } catch (cause) {
-      throw sttpError('ERR_STTP_OPTION_INVALID', `${name}: ${(cause as Error).message}`, { cause })
-    }
-  }
+  const refusal = (text: string): Error => sttpError('ERR_STTP_OPTION_INVALID', text)
   const [fingerprint, serverName] = [url.option('fingerprint'), url.option('server-name')]
   return {
-    ...(Object.fromEntries(await Promise.all(files.map(read))) as TlsOptions),
+    ...tlsFiles((name) => url.option(name), refusal),
     ...(fingerprint === undefined ? {} : { fingerprint }),
     ...(serverName === undefined ? {} : { serverName }),
     // Who listens demands a certificate where there is an authority to know it by.

@@ -1,18 +1,12 @@
 import { Block, MeasurementBatch, type SignalTable } from '../batch/index.js'
+import { SyntheticTimes, type SyntheticTimesOptions, syntheticValue } from '../session/index.js'
 import { DataSet } from './data-set.js'
 import { guidBytes } from './measurement.js'
 import { Ticks } from './ticks.js'
 
-/** 2024-01-01T00:00:00Z, ns since 1970-01-01 UTC. */
-export const SYNTHETIC_T0 = 1_704_067_200_000_000_000n
-
 /** What a synthetic source is made of. */
-export interface SyntheticOptions {
+export interface SyntheticOptions extends SyntheticTimesOptions {
   readonly signals: number
-  /** ns between frames; the n-th is at `t0 + floor(n * periodNs)`, exactly where the rate is a whole number of Hz. */
-  readonly rate?: number
-  readonly periodNs?: bigint
-  readonly t0?: bigint
 }
 
 /** Types of the signals in turn. */
@@ -24,14 +18,12 @@ const REFERENCES = ['FQ', 'PM1', 'PA1', 'PM2', 'PA2'] as const
  * exact in float32, the time `t0 + floor(n * 10^9 / rate)` ns cut to 100 ns, and flags 0.
  */
 export class Synthetic {
-  readonly #options: SyntheticOptions
-  readonly #t0: bigint
+  readonly times: SyntheticTimes
   readonly #base: Float64Array
 
   constructor(options: SyntheticOptions) {
-    this.#options = options
-    this.#t0 = options.t0 ?? SYNTHETIC_T0
-    this.#base = Float64Array.from({ length: options.signals }, (_, k) => 1000 * (k % 4000))
+    this.times = new SyntheticTimes(options)
+    this.#base = Float64Array.from({ length: options.signals }, (_, k) => syntheticValue(k, 0))
   }
 
   /** The metadata of its signals: `00000000-0000-4000-8000-<k>`, point tag `SYN:T<k>`, one device. */
@@ -39,7 +31,7 @@ export class Synthetic {
     const set = DataSet.metadata()
     const updated = { Enabled: 'true', UpdatedOn: '2024-01-01T00:00:00.0Z' }
     const device = { Acronym: 'SYNTHETIC', Name: 'Synthetic device', ProtocolName: 'STTP', AccessID: 1, Longitude: 0 }
-    const frames = Math.max(1, Math.round(this.#options.rate ?? 30))
+    const frames = Math.max(1, Math.round(this.times.rate))
     const node = '00000000-0000-4000-9000-000000000000'
     set.push('DeviceDetail', {
       NodeID: node,
@@ -50,7 +42,7 @@ export class Synthetic {
       ...device,
       ...updated,
     })
-    for (let k = 0; k < this.#options.signals; k++) {
+    for (let k = 0; k < this.#base.length; k++) {
       set.push('MeasurementDetail', {
         DeviceAcronym: 'SYNTHETIC',
         ID: `SYN:${k + 1}`,
@@ -59,7 +51,7 @@ export class Synthetic {
         SignalReference: `SYNTHETIC-${REFERENCES[k % REFERENCES.length]}`,
         SignalAcronym: KINDS[k % KINDS.length] as string,
         PhasorSourceIndex: k % KINDS.length === 0 ? 0 : ((k - 1) >> 1) % 2,
-        Description: `Synthetic signal ${k}, T0=${Ticks.fromNs(this.#t0)}`,
+        Description: `Synthetic signal ${k}, T0=${Ticks.fromNs(this.times.t0)}`,
         Internal: true,
         ...updated,
       })
@@ -90,17 +82,15 @@ export class Synthetic {
     for (let frame = 0, row = 0; frame < frames; frame++) {
       const n = first + frame
       time.fill(this.timeOf(n), row, row + base.length)
-      const more = 0.25 * (n % 4000)
+      const more = syntheticValue(0, n)
       for (let k = 0; k < base.length; k++) value[row++] = (base[k] as number) + more
     }
     block.count = frames * base.length
   }
 
-  /** ns since 1970-01-01 UTC of a frame. */
+  /** ns since 1970-01-01 UTC of a frame, cut to the wire's 100 ns. */
   timeOf(n: number): bigint {
-    const { rate = 30, periodNs } = this.#options
-    const since = periodNs !== undefined ? BigInt(n) * periodNs : nanoseconds(n, rate)
-    const time = this.#t0 + since
+    const time = this.times.timeOf(n)
     return time - (time % 100n)
   }
 
@@ -115,9 +105,4 @@ export class Synthetic {
 /** The id of a synthetic signal. */
 export function syntheticId(k: number): string {
   return `00000000-0000-4000-8000-${k.toString(16).padStart(12, '0')}`
-}
-
-/** floor(n * 10^9 / rate), exact for rates of up to three decimals. */
-function nanoseconds(n: number, rate: number): bigint {
-  return (BigInt(n) * 1_000_000_000_000n) / BigInt(Math.round(rate * 1000))
 }

@@ -1,4 +1,14 @@
-import { Pacer, type SessionOptions, type Source, systemClock } from '../session/index.js'
+import {
+  courseOf,
+  courseOptions,
+  OptionValues,
+  Pacer,
+  type SessionOptions,
+  type Source,
+  SyntheticTimes,
+  syntheticValue,
+  systemClock,
+} from '../session/index.js'
 import { TiAConnectionHandler } from './connection-handler.js'
 import { tiaError } from './error-codes.js'
 import { RecordedPackets } from './serve-recording.js'
@@ -6,16 +16,17 @@ import { TiAServer, type TiAServerOptions } from './server.js'
 import { TiASignalConfig } from './signal-config.js'
 import { type Dialect, signalTypeOf } from './signal-type.js'
 
+/** Header times count from the server's start, whatever the time of the first sample. */
+const { t0: _, ...course } = courseOptions('samples of a channel', 512)
+
 /** The options of `measurand serve tia`. */
 export const serveOptions = {
   host: { value: 'HOST', line: 'the address; 127.0.0.1 unless told' },
   port: { value: 'PORT', line: 'the control port; 9000 unless told, 0 for a free one' },
   signals: { value: 'N', line: 'channels of the signal; 64 unless told' },
   block: { value: 'N', line: 'samples per channel and packet; 8 unless told' },
-  rate: { value: 'HZ|max', line: 'samples per second of a channel; 512 unless told' },
-  nominal: { value: 'HZ', line: 'the rate that times have under --rate max; 30 unless told' },
+  ...course,
   type: { value: 'TYPE', line: 'type of the signal; eeg unless told' },
-  frames: { value: 'N', line: 'ends after N samples of each channel' },
   policy: { value: 'POLICY', line: 'for slow clients: drop-oldest (default), block, disconnect' },
   dialect: { value: 'DIALECT', line: 'names of types: pytia (default), libtia, pytiaclient' },
   'udp-port': { value: 'PORT', line: 'where datagrams are sent to; 9998 unless told' },
@@ -28,8 +39,6 @@ export const serveOptions = {
 
 /** Packets of one push under `--rate max`: about 256 KiB. */
 const BYTES = 256 * 1024
-
-const SPEEDS: Readonly<Record<string, number>> = { 1: 1, 10: 10, max: Number.POSITIVE_INFINITY }
 
 /** What opens a recording. */
 interface Inputs {
@@ -44,53 +53,40 @@ export async function serve(
   session: SessionOptions = {},
   inputs?: Inputs,
 ): Promise<TiAServer> {
-  const text = (name: keyof typeof serveOptions, otherwise: string): string => String(options.get(name) ?? otherwise)
-  const count = (name: keyof typeof serveOptions, otherwise: string, least = 1): number => {
-    const number = Number(text(name, otherwise))
-    if (Number.isInteger(number) && number >= least) return number
-    throw tiaError(
-      'ERR_TIA_OPTION_INVALID',
-      `--${name} takes a whole number from ${least}, not ${text(name, otherwise)}`,
-    )
-  }
-  const [channels, blocksize] = [count('signals', '64'), count('block', '8')]
-  const isMax = options.get('rate') === 'max'
-  const rate = Number(isMax ? text('nominal', '30') : text('rate', '512'))
-  if (!(rate > 0) || !Number.isFinite(rate)) throw tiaError('ERR_TIA_OPTION_INVALID', `--rate cannot be ${rate}`)
-  const frames = options.has('frames') ? count('frames', '') : Number.POSITIVE_INFINITY
+  const values = new OptionValues<keyof typeof serveOptions>(options, (text) =>
+    tiaError('ERR_TIA_OPTION_INVALID', text),
+  )
+  const [channels, blocksize] = [values.whole('signals', 1, 64), values.whole('block', 1, 8)]
+  const { times: timesOptions, frames, isMax } = courseOf(values, 512)
   if (Number.isFinite(frames) && frames % blocksize !== 0) {
     throw tiaError('ERR_TIA_OPTION_INVALID', `--frames has to be a multiple of --block, ${blocksize}`)
   }
-  const speed = SPEEDS[text('speed', '1')]
-  if (speed === undefined)
-    throw tiaError('ERR_TIA_OPTION_INVALID', `--speed takes 1, 10 or max, not ${text('speed', '')}`)
-  const waits = options.has('wait-subscriber')
-  const isHurried = isMax || waits || speed === Number.POSITIVE_INFINITY
-  const policy = text('policy', isHurried ? 'block' : 'drop-oldest')
-  if (policy !== 'block' && policy !== 'drop-oldest' && policy !== 'disconnect') {
-    throw tiaError('ERR_TIA_OPTION_INVALID', `--policy takes block, drop-oldest or disconnect, not ${policy}`)
-  }
-  const broadcast = options.get('broadcast') as string | undefined
-  const address = [text('host', '127.0.0.1'), count('port', '9000', 0)] as const
+  const speed = values.choice('speed', ['1', '10', 'max'], '1')
+  const waits = values.has('wait-subscriber')
+  const isHurried = isMax || waits || speed === 'max'
+  const broadcast = values.text('broadcast')
+  const address = [values.text('host', '127.0.0.1'), values.whole('port', 0, 9000)] as const
   const serverOptions: TiAServerOptions = {
     ...session,
-    policy,
-    dialect: text('dialect', 'pytia') as Dialect,
-    udp: { port: count('udp-port', '9998'), ...(broadcast === undefined ? {} : { broadcast }) },
+    policy: values.choice('policy', ['block', 'drop-oldest', 'disconnect'], isHurried ? 'block' : 'drop-oldest'),
+    dialect: values.text('dialect', 'pytia') as Dialect,
+    udp: { port: values.whole('udp-port', 1, 9998), ...(broadcast === undefined ? {} : { broadcast }) },
   }
-  const from = options.get('from')
-  if (typeof from === 'string') {
+  const from = values.text('from')
+  if (from !== undefined) {
     if (inputs === undefined) throw tiaError('ERR_TIA_OPTION_INVALID', '--from is for the command line')
-    const name = options.get('source')
+    const name = values.text('source')
     const place = encodeURI(from)
-    const source = await inputs.open(typeof name === 'string' ? `file:${place}?source=${name}` : `file:${place}`)
-    return serveRecording(new TiAServer(address, TiAConnectionHandler, serverOptions), source, { speed, waits })
+    const source = await inputs.open(name === undefined ? `file:${place}` : `file:${place}?source=${name}`)
+    const rate = speed === 'max' ? Number.POSITIVE_INFINITY : Number(speed)
+    return serveRecording(new TiAServer(address, TiAConnectionHandler, serverOptions), source, { speed: rate, waits })
   }
   const server = new TiAServer(address, TiAConnectionHandler, serverOptions)
-  const sigtype = signalTypeOf(text('type', 'eeg'))
-  const signal = new TiASignalConfig({ channels, sampleRate: rate, blocksize, id: 'synthetic', sigtype })
+  const sigtype = signalTypeOf(values.text('type', 'eeg'))
+  const times = new SyntheticTimes(timesOptions)
+  const signal = new TiASignalConfig({ channels, sampleRate: times.rate, blocksize, id: 'synthetic', sigtype })
   await server.start([signal])
-  void run(server, signal, { packets: frames / blocksize, isMax, waits }).catch(
+  void run(server, signal, times, { packets: frames / blocksize, isMax, waits }).catch(
     () => {}, // the server is closed
   )
   return server
@@ -120,12 +116,13 @@ async function serveRecording(
 async function run(
   server: TiAServer,
   signal: TiASignalConfig,
+  times: SyntheticTimes,
   { packets, isMax, waits }: { packets: number; isMax: boolean; waits: boolean },
 ): Promise<void> {
   if (waits) await untilReceived(server)
   const push = (first: number, count: number): boolean => {
-    const { samples, times } = synthetic(signal, first, count)
-    return server.push(signal, samples, times)
+    const packets = synthetic(signal, times, first, count)
+    return server.push(signal, packets.samples, packets.times)
   }
   if (!isMax) {
     const pacer = new Pacer(systemClock, signal.sampleRate / signal.blocksize, (first, count) => {
@@ -150,7 +147,8 @@ async function run(
 
 /** Samples and header times of packets: the time of the last sample of each, cut to us. */
 export function synthetic(
-  { channels, blocksize, sampleRate, samples: size }: TiASignalConfig,
+  { channels, blocksize, samples: size }: TiASignalConfig,
+  sampleTimes: SyntheticTimes,
   first: number,
   count: number,
 ): { samples: Float32Array; times: Float64Array } {
@@ -159,11 +157,9 @@ export function synthetic(
   let at = 0
   for (let packet = first; packet < first + count; packet++) {
     for (let channel = 0; channel < channels; channel++) {
-      const base = 1000 * (channel % 4000)
-      for (let j = 0; j < blocksize; j++) samples[at++] = base + 0.25 * ((packet * blocksize + j) % 4000)
+      for (let j = 0; j < blocksize; j++) samples[at++] = syntheticValue(channel, packet * blocksize + j)
     }
-    const last = (packet + 1) * blocksize - 1
-    times[packet - first] = Math.floor(Math.floor((last * 1e9) / sampleRate) / 1000)
+    times[packet - first] = Math.floor(sampleTimes.since((packet + 1) * blocksize - 1) / 1000)
   }
   return { samples, times }
 }
