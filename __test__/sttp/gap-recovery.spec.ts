@@ -1,94 +1,6 @@
-import test, { type ExecutionContext } from 'ava'
-import type { MeasurementBatch } from '../../ts/batch/index.js'
-import { imbalance, isRecovered, MemoryNetwork, SimulatedClock } from '../../ts/session/index.js'
-import type { GapRecoveryOptions } from '../../ts/sttp/gap-recovery.js'
-import type { History } from '../../ts/sttp/history.js'
-import { Publisher } from '../../ts/sttp/publisher.js'
-import { Subscriber } from '../../ts/sttp/subscriber.js'
-import { Synthetic } from '../../ts/sttp/synthetic.js'
-
-const PORT = 7165
-const SIGNALS = 5
-const RATE = 20
-const STEP = 1000 / RATE
-
-/** A publisher that keeps what it publishes and serves it as history, a subscriber, and a link that can be cut. */
-class World {
-  readonly clock = new SimulatedClock()
-  readonly network = new MemoryNetwork({ clock: this.clock })
-  readonly publisher = new Publisher({ clock: this.clock, network: this.network })
-  readonly synthetic = new Synthetic({ signals: SIGNALS, rate: RATE })
-  readonly kept: MeasurementBatch[] = []
-  readonly rows: string[] = []
-  readonly told: string[] = []
-  readonly subscriber: Subscriber
-  frame = 0
-
-  constructor(gapRecovery: GapRecoveryOptions | false = {}, history: History | undefined = this.history) {
-    const { clock, network } = this
-    this.publisher.history = history
-    this.subscriber = new Subscriber({
-      ...{ clock, network, gapRecovery, statusMessage: false, errorMessage: false, autoRequestMetadata: false },
-      reconnect: { jitter: 0, minDelay: 500, maxDelay: 500 },
-      onStatus: ({ state, detail }) => {
-        this.told.push(state === 'gap-kept' ? `${state}: ${detail?.['reason']}` : state)
-      },
-    })
-  }
-
-  static async open(t: ExecutionContext, ...args: ConstructorParameters<typeof World>): Promise<World> {
-    const world = new World(...args)
-    const { publisher, subscriber, rows } = world
-    publisher.defineMetadata(world.synthetic.metadata())
-    await publisher.start({ host: '127.0.0.1', port: PORT })
-    t.teardown(() => Promise.all([subscriber.close(), publisher.close()]))
-    void subscriber.subscribe('FILTER ActiveMeasurements WHERE True')
-    await subscriber.connect(`localhost:${PORT}`)
-    subscriber
-      .consume((batch) => {
-        for (const { signal, time, value } of batch) rows.push(`${signal} ${time} ${value}`)
-      })
-      .catch(() => {})
-    await world.publish(10)
-    return world
-  }
-
-  get history(): History {
-    const { kept } = this
-    return async function* () {
-      yield* kept
-    }
-  }
-
-  /** Publishes frames at their rate. */
-  async publish(frames: number): Promise<void> {
-    for (let n = 0; n < frames; n++) {
-      const batch = this.synthetic.batch(this.frame++, 1, this.publisher.signals)
-      this.kept.push(batch)
-      this.publisher.publish(batch)
-      await this.clock.advance(STEP)
-    }
-  }
-
-  /** Breaks the link for so many frames. */
-  async cut(frames: number): Promise<void> {
-    this.network.isReachable = false
-    this.network.cut()
-    await this.publish(frames)
-    this.network.isReachable = true
-  }
-
-  /** Everything that was published came once. */
-  assertWhole(t: ExecutionContext): void {
-    const all = this.kept.flatMap((batch) => [...batch].map(({ signal, time, value }) => `${signal} ${time} ${value}`))
-    t.is(this.rows.length, new Set(this.rows).size)
-    const came = new Set(this.rows)
-    t.deepEqual(all.filter((row) => !came.has(row)).slice(0, 10), [], this.told.join(', '))
-    t.true([...this.subscriber.ledger].every(isRecovered))
-    const { stats } = this.subscriber
-    t.is(imbalance({ ...stats, stored: this.rows.length }), 0)
-  }
-}
+import test from 'ava'
+import { imbalance, isRecovered } from '../../ts/session/index.js'
+import { SIGNALS, World } from './recovery-world.js'
 
 test('what was missed while the link was down is fetched back, once, and the ledger closed with the count', async (t) => {
   const world = await World.open(t)
@@ -128,7 +40,7 @@ test('a connection on which nothing came belongs to the gap behind it', async (t
 
 test('a second connection that breaks is tried again, and nothing comes twice', async (t) => {
   let requests = 0
-  const world: World = await World.open(t, { overlap: 0 }, () => world.history({} as never))
+  const world: World = await World.open(t, { gapRecovery: { overlap: 0 } })
   world.publisher.history = async function* () {
     const breaks = requests++ === 0
     for (const [index, batch] of world.kept.entries()) {
@@ -180,13 +92,13 @@ test('a publisher that does not regard the limits is not believed', async (t) =>
 })
 
 test('limits of age, number and rate', async (t) => {
-  const old = await World.open(t, { maxAge: 1000 })
+  const old = await World.open(t, { gapRecovery: { maxAge: 1000 } })
   await old.cut(60)
   await old.publish(100)
   t.regex(old.told.find((state) => state.startsWith('gap-kept')) ?? '', /it is \d+ s old/)
   t.is(old.subscriber.stats.recovered, 0)
 
-  const few = await World.open(t, { maxGaps: 1, delay: 5000 })
+  const few = await World.open(t, { gapRecovery: { maxGaps: 1, delay: 5000 } })
   for (let cut = 0; cut < 3; cut++) {
     await few.cut(10)
     await few.publish(30)
@@ -195,7 +107,7 @@ test('limits of age, number and rate', async (t) => {
   t.regex(few.told.find((state) => state.startsWith('gap-kept')) ?? '', /1 gaps wait already/)
   t.true([...few.subscriber.ledger].some((record) => !isRecovered(record)))
 
-  const slow = await World.open(t, { maxRate: 100 })
+  const slow = await World.open(t, { gapRecovery: { maxRate: 100 } })
   await slow.cut(80)
   await slow.publish(100)
   t.false(slow.told.includes('recovered'))
@@ -205,7 +117,7 @@ test('limits of age, number and rate', async (t) => {
 })
 
 test('switched off, nothing is asked for', async (t) => {
-  const world = await World.open(t, false)
+  const world = await World.open(t, { gapRecovery: false })
   await world.cut(30)
   await world.publish(200)
   t.false(world.told.includes('recovering'))
@@ -213,7 +125,7 @@ test('switched off, nothing is asked for', async (t) => {
 })
 
 test('a session that ends meanwhile keeps its books', async (t) => {
-  const world = await World.open(t, { maxRate: 100 })
+  const world = await World.open(t, { gapRecovery: { maxRate: 100 } })
   await world.cut(80)
   await world.publish(130)
   t.true(world.told.includes('recovering'))

@@ -141,6 +141,14 @@ export abstract class Session implements AsyncDisposable {
     if (cause !== undefined) this.#count(cause, gap.count ?? 0)
   }
 
+  /** It became known how many rows are in a loss. */
+  protected counted(id: number, count: number): void {
+    const record = this.ledger.at(id)
+    if (record === undefined) return
+    this.#count(record.cause, count - (record.count ?? 0))
+    this.ledger.complete(id, { count })
+  }
+
   /** Rows of a loss came after all; gives whether that was the last of them. */
   protected recover(id: number, rows: number): boolean {
     this.ledger.recover(id, rows)
@@ -149,11 +157,11 @@ export abstract class Session implements AsyncDisposable {
     return record !== undefined && isRecovered(record)
   }
 
-  /** Tells that bytes could not be read. Where the rows in them are not known, the ledger has their length. */
-  protected malformed(code: string, offset: number, length: number): void {
+  /** Tells that bytes could not be read. Where the rows in them are not known, the ledger has their length. Gives the record's id. */
+  protected malformed(code: string, offset: number, length: number): number {
     tell('malformed', () => ({ source: this.#name, code, offset, length }))
     this.status.emit('malformed', { code, offset, length })
-    this.lose({ cause: 'decoder', bytes: length })
+    return this.lose({ cause: 'decoder', bytes: length })
   }
 
   #count(cause: Gap['cause'], rows: number): void {

@@ -71,6 +71,7 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
       onDrop: (ready) => this.dropped(ready),
       onRelief: () => {
         this.#drops = undefined
+        this.relieved()
       },
       onOverflow: (error) => this.fail(error),
     })
@@ -143,6 +144,12 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
   /** A connection came about again; a system that can fetch back what was missed does it here. */
   protected reconnected(_gap: number): void {}
 
+  /** A batch was given up under `drop-oldest`, a record says; it is valid during the call. */
+  protected gaveUp(_record: number, _ready: Ready<B>): void {}
+
+  /** The consumer has caught up behind batches that were given up. */
+  protected relieved(): void {}
+
   /** The protocol's own end: the consumer gets what there is, then the end, or the error. */
   protected finished(error?: Error): void {
     if (this.state === 'closed' || this.state === 'draining') return
@@ -196,10 +203,12 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
   }
 
   /** A batch was given up under `drop-oldest`; those that follow one another are one loss. */
-  protected dropped({ batch, rows, bytes }: Ready<B>): void {
+  protected dropped(ready: Ready<B>): void {
+    const { batch, rows, bytes } = ready
     const gap = { ...timesOf(batch), count: rows, bytes }
     if (this.#drops === undefined) this.#drops = this.lose({ cause: 'queue', ...gap })
     else this.loseMore(this.#drops, gap)
+    this.gaveUp(this.#drops, ready)
   }
 }
 

@@ -29,6 +29,12 @@ export interface DatagramHandler {
   onClose(error: MeasurandError | undefined): void
 }
 
+/** What a datagram intake is made of. */
+export interface DatagramParts extends Pick<BlockIntakeOptions, 'delivery' | 'ring' | 'stats' | 'signals'> {
+  /** Notes the rows of a block from one on. */
+  readonly observe: (block: Uint8Array, first: number) => void
+}
+
 /** The data channel of a subscriber: datagrams that are decoded beside the connection by its downlink. */
 export class DatagramIntake {
   readonly place: DatagramPlace
@@ -41,7 +47,7 @@ export class DatagramIntake {
   static async open(
     network: Network,
     place: DatagramPlace,
-    parts: Pick<BlockIntakeOptions, 'delivery' | 'ring' | 'stats' | 'signals'>,
+    parts: DatagramParts,
     downlink: SttpDownlink,
     handler: DatagramHandler,
   ): Promise<DatagramIntake> {
@@ -61,7 +67,7 @@ export class DatagramIntake {
   private constructor(
     transport: Transport,
     place: DatagramPlace,
-    parts: Pick<BlockIntakeOptions, 'delivery' | 'ring' | 'stats' | 'signals'>,
+    parts: DatagramParts,
     downlink: SttpDownlink,
     handler: DatagramHandler,
   ) {

@@ -3,7 +3,7 @@ import { type MeasurandError, ringFor, type SourceDescription } from '../session
 import { type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
 import { COMMAND } from './codes.js'
 import { sttpError } from './error-codes.js'
-import type { HistoryReader } from './gap-recovery.js'
+import type { HistoryReader } from './history-fetch.js'
 import { guidText } from './measurement.js'
 import { MeasurementReader } from './measurement-reader.js'
 import { AcceptedPublisher, DialledPublisher, type PublisherAccess } from './publisher-access.js'
@@ -30,6 +30,8 @@ import { TsscReset } from './tssc-reset.js'
 import { WireLosses } from './wire-losses.js'
 
 const BATCH_ROWS = 16_384
+/** What is wrong with a compressed packet, so that those behind it cannot be decoded either. */
+const OF_TSSC = /^ERR_STTP_(TSSC_|PACKET_COUNT$)/
 const QUEUE_BYTES = 16 << 20
 
 /**
@@ -61,6 +63,7 @@ export class Subscriber extends SubscriberBufferBlocks {
     lose: (gap) => this.lose(gap),
     loseMore: (id, gap) => this.loseMore(id, gap),
     malformed: (code, offset, length) => this.malformed(code, offset, length),
+    missed: (record) => this.missed(record),
   })
   #access: PublisherAccess | undefined
   #wanted: WantedSubscription | undefined
@@ -244,7 +247,7 @@ export class Subscriber extends SubscriberBufferBlocks {
       ring: this.#ring,
       stats: this.stats,
       signals: this.signals,
-      observe: (block, first) => this.observe(block, first),
+      observe: this.observer(),
     })
     this.#connection = connection
     this.#peer = transport.peer
@@ -268,7 +271,6 @@ export class Subscriber extends SubscriberBufferBlocks {
     if (!this.#isEstablished) return
     this.#isEstablished = false
     this.#isSubscribed = false
-    this.noteEnd()
     this.#reader?.end()
     this.connectionTerminated()
   }
@@ -409,7 +411,7 @@ export class Subscriber extends SubscriberBufferBlocks {
     this.errorMessage(`${this.#peer} sent bytes that cannot be read: ${fault.message}`)
     this.#losses.failed(fault)
     this.#quirks.packetFailed(fault.code)
-    if (this.#connection?.downlink.awaitsReset && fault.code.startsWith('ERR_STTP_TSSC')) this.#tsscReset?.await()
+    if (this.#connection?.downlink.awaitsReset && OF_TSSC.test(fault.code)) this.#tsscReset?.await()
   }
 
   #resetOf(connection: SubscriberConnection): TsscReset {
@@ -461,9 +463,9 @@ export class Subscriber extends SubscriberBufferBlocks {
     this.finished()
   }
 
-  /** sttpapi's publisher does not regard limits; one that has dialled us is not to be dialled. */
+  /** sttpapi's publisher does not regard limits; one that has dialled us is not to be dialled; a history has no other. */
   protected get servesHistory(): boolean {
-    return !this.#quirks.isSttpapi && this.#access instanceof DialledPublisher
+    return !this.#quirks.isSttpapi && this.#access instanceof DialledPublisher && !isHistorical(this.#wanted)
   }
 
   protected async readHistory(start: bigint, stop: bigint): Promise<HistoryReader> {

@@ -8,8 +8,13 @@ export interface LossHost {
   now(): bigint
   lose(gap: Gap): number
   loseMore(id: number, gap: Omit<Gap, 'cause'>): void
-  malformed(code: string, offset: number, length: number): void
+  malformed(code: string, offset: number, length: number): number
+  /** Measurements are missing behind the last that were decoded, a record says. */
+  missed(record: number): void
 }
+
+/** Messages that carry measurements, by the codes of what is wrong with them. */
+const OF_MEASUREMENTS = /^ERR_STTP_(COMPACT|PACKET|TSSC)_/
 
 /** The losses of one subscriber's connections: those of a kind that follow one another are one record. */
 export class WireLosses {
@@ -39,8 +44,8 @@ export class WireLosses {
       ...(measurements === undefined ? {} : { count: measurements }),
       ...(bytes === undefined || bytes === 0 ? {} : { bytes }),
     }
-    if (cause === 'missing') host.lose({ cause: 'wire', ...gap })
-    else this.#add(cause, { cause: 'decoder', ...gap })
+    if (cause === 'missing') host.missed(host.lose({ cause: 'wire', ...gap }))
+    else host.missed(this.#add(cause, { cause: 'decoder', ...gap }))
   }
 
   /** Datagrams were thrown away unread, by the own queue or the system's: what was in them is not known. */
@@ -49,22 +54,28 @@ export class WireLosses {
     this.#host.status.emit('datagrams-dropped', { datagrams, where })
     const to = this.#host.now()
     if (bytes === undefined) this.#add(where, { cause: 'wire', from: to, to })
-    else this.#add(where, { cause: 'queue', bytes, from: to, to })
+    else this.#host.missed(this.#add(where, { cause: 'queue', bytes, from: to, to }))
   }
 
   /** A message could not be read. */
   failed({ code, offset, length, measurements }: SttpFault): void {
     if (measurements === undefined) {
-      this.#host.malformed(code, offset, length)
+      const record = this.#host.malformed(code, offset, length)
+      if (OF_MEASUREMENTS.test(code)) this.#host.missed(record)
       return
     }
     this.#host.status.emit('malformed', { code, offset, length })
-    this.#host.lose({ cause: 'decoder', count: measurements, bytes: length })
+    this.#host.missed(this.#host.lose({ cause: 'decoder', count: measurements, bytes: length }))
   }
 
-  #add(kind: string, gap: Gap): void {
+  #add(kind: string, gap: Gap): number {
     const known = this.#open.get(kind)
-    if (known === undefined) this.#open.set(kind, this.#host.lose(gap))
-    else this.#host.loseMore(known, gap)
+    if (known === undefined) {
+      const record = this.#host.lose(gap)
+      this.#open.set(kind, record)
+      return record
+    }
+    this.#host.loseMore(known, gap)
+    return known
   }
 }

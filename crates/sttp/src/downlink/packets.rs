@@ -284,8 +284,13 @@ impl Packets {
             self.quirk(Quirk::PacketCount);
         }
         if decoded < u64::from(declared) {
-            let missing = u64::from(declared) - decoded;
-            return self.malformed(PacketError::Count { declared, decoded }, Some(missing));
+            let error = PacketError::Count { declared, decoded };
+            // A block that ends within its packet is damaged; one that is whole has a wrong count, and what follows it
+            // can be decoded.
+            if remaining > 0 {
+                return self.tssc_failed(slot, error, declared, decoded);
+            }
+            return self.malformed(error, Some(u64::from(declared) - decoded));
         }
         if self.has_event() { Status::Control } else { Status::NeedMore }
     }

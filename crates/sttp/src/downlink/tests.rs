@@ -184,6 +184,22 @@ fn a_damaged_block_loses_what_it_says_to_have_and_what_follows() {
 }
 
 #[test]
+fn a_block_that_ends_within_its_packet_loses_what_follows() {
+    let (mut encoder, mut wire) = publisher(OperationalModes::COMPRESSED, 3);
+    let start = wire.len();
+    send(&mut encoder, &frame(0), &mut wire);
+    // The code of the end stands where the first measurement was.
+    wire[start + 18..].fill(0);
+    send(&mut encoder, &frame(1), &mut wire);
+    let received = receive(&mut downlink(OperationalModes::COMPRESSED), &wire);
+    assert_eq!(received.rows, []);
+    let [error] = &received.errors[..] else { panic!("{:?}", received.errors) };
+    assert_eq!((&error.error, error.measurements), (&PacketError::Count { declared: 3, decoded: 0 }, Some(3)));
+    let [loss] = received.losses()[..] else { panic!("{:?}", received.events) };
+    assert_eq!((loss.cause, loss.measurements), (LossCause::Undecodable, Some(3)));
+}
+
+#[test]
 fn a_packet_that_promises_more_than_it_has_is_malformed() {
     let (mut encoder, mut wire) = publisher(OperationalModes::COMPRESSED, 3);
     let start = wire.len();
