@@ -4,6 +4,7 @@ import {
   CAPTURE_KIND,
   type CaptureItem,
   captureItems,
+  type Network,
   sleep,
   systemClock,
   systemNetwork,
@@ -38,8 +39,11 @@ export const command: Command = {
     const url = new SourceUrl(to)
     const listens = url.flag('listen')
     const place = { host: url.host, port: url.port ?? 0 }
-    if (url.scheme === 'tia' && listens)
-      return replayTia(call, place, paced(captureItems(bytesOf(file)), speed, call.signal))
+    if (url.scheme === 'sisock' && !listens)
+      throw cliError('ERR_CLI_OPTION_INVALID', 'a router never asks the same twice; be one: sisock://...?listen=1')
+    const replay = listens ? REPLAYS[url.scheme] : undefined
+    if (replay !== undefined)
+      return replayTo(call, place, await replay(), paced(captureItems(bytesOf(file)), speed, call.signal))
     const transport = await transportOf(url, listens, place, call)
     const peer = new Peer(transport)
     call.signal.addEventListener('abort', () => transport.close(), { once: true })
@@ -72,13 +76,30 @@ async function summary(call: Call, bytes: number, items: number): Promise<number
   return call.signal.aborted ? EXIT.interrupted : EXIT.done
 }
 
-/** A TiA server has a control connection and data connections of its own. */
-async function replayTia(
+/** Plays the server's end of a capture for a client; gives bytes and items that were sent. */
+type ReplayCapture = (
+  items: AsyncIterable<CaptureItem>,
+  place: {
+    readonly network: Network
+    readonly host: string
+    readonly port: number
+    readonly signal: AbortSignal
+    onListening(port: number): void
+  },
+) => Promise<{ bytes: number; items: number }>
+
+/** Systems whose servers do more than to send on one connection. */
+const REPLAYS: Readonly<Record<string, (() => Promise<ReplayCapture>) | undefined>> = {
+  sisock: async () => (await import('../sisock/replay-capture.js')).replayCapture,
+  tia: async () => (await import('../tia/replay-capture.js')).replayCapture,
+}
+
+async function replayTo(
   call: Call,
   place: { host: string; port: number },
+  replayCapture: ReplayCapture,
   items: AsyncIterable<CaptureItem>,
 ): Promise<number> {
-  const { replayCapture } = await import('../tia/replay-capture.js')
   const onListening = (port: number): void => void call.err.write(`listening on port ${port}\n`)
   const sent = await replayCapture(items, { ...place, network: systemNetwork, signal: call.signal, onListening })
   return summary(call, sent.bytes, sent.items)

@@ -95,6 +95,7 @@ export class DataNodeSource extends SourceSession<Rows> {
       ...this.#options.wamp,
       reconnect: false,
       cacheBytes: 0,
+      network: this.network,
       signal: this.signal,
     })
     this.#consumer = consumer

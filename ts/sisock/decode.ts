@@ -1,6 +1,8 @@
+import { CAPTURE_KIND, type CaptureItem } from '../session/capture.js'
 import type { MeasurandError } from '../session/errors.js'
+import { framingOfHead, guessFraming } from './capture.js'
 import { sisockError } from './error-codes.js'
-import { Framing, type SerializerName, serializer } from './serializer.js'
+import { Framing, serializer } from './serializer.js'
 import { type WebSocketMessage, WebSocketReader } from './web-socket-reader.js'
 
 /** The options of `measurand decode sisock`. */
@@ -46,40 +48,89 @@ export async function* decode(
   bytes: AsyncIterable<Uint8Array>,
   options: ReadonlyMap<string, string | true>,
 ): AsyncIterable<object> {
-  const told = options.get('serializer')
-  let framing: Framing | undefined
-  if (typeof told === 'string') {
-    framing = Framing.of(`wamp.2.${told}`)
-    if (framing === undefined)
-      throw sisockError('ERR_SISOCK_URL', `--serializer takes json, msgpack or cbor, not ${told}`)
+  const decoder = new StreamDecoder(toldFraming(options))
+  for await (const chunk of bytes) {
+    yield* decoder.take(chunk)
+    if (decoder.isLost) return
   }
-  const reader = new WebSocketReader()
-  try {
-    for await (const chunk of bytes) {
-      for (const message of reader.read(chunk)) {
+  yield* decoder.end()
+}
+
+/** A raw capture: of our own clients, which has WebSocket messages, or of the bytes of connections. */
+export async function* decodeCapture(
+  items: AsyncIterable<CaptureItem>,
+  options: ReadonlyMap<string, string | true>,
+): AsyncIterable<object> {
+  const told = toldFraming(options)
+  const framings = new Map<number, Framing>()
+  const streams = new Map<string, StreamDecoder>()
+  const offsets = new Map<string, number>()
+  for await (const { channel, direction, kind, bytes } of items) {
+    const side = `${channel} ${direction}`
+    if (kind === CAPTURE_KIND.httpHead) {
+      const framing = told ?? framingOfHead(bytes)
+      if (framing !== undefined) framings.set(channel, framing)
+    } else if (kind === CAPTURE_KIND.webSocketText || kind === CAPTURE_KIND.webSocketBinary) {
+      const [offset, opcode] = [offsets.get(side) ?? 0, kind === CAPTURE_KIND.webSocketText ? 1 : 2]
+      offsets.set(side, offset + bytes.length)
+      const payload = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      const message = { opcode, isMasked: direction === 'sent', payload, offset, length: payload.length }
+      const framing = framings.get(channel) ?? told ?? guessFraming(message)
+      framings.set(channel, framing)
+      yield* messages(message, framing)
+    } else {
+      const stream = streams.get(side) ?? new StreamDecoder(told)
+      streams.set(side, stream)
+      yield* stream.take(bytes)
+    }
+  }
+  for (const stream of streams.values()) yield* stream.end()
+}
+
+function toldFraming(options: ReadonlyMap<string, string | true>): Framing | undefined {
+  const told = options.get('serializer')
+  if (typeof told !== 'string') return undefined
+  const framing = Framing.of(`wamp.2.${told}`)
+  if (framing === undefined)
+    throw sisockError('ERR_SISOCK_URL', `--serializer takes json, msgpack or cbor, not ${told}`)
+  return framing
+}
+
+/** The bytes of one direction of a connection as lines. */
+class StreamDecoder {
+  readonly #reader = new WebSocketReader()
+  /** Whether the frames cannot be told apart any more. */
+  isLost = false
+  #framing: Framing | undefined
+
+  constructor(framing: Framing | undefined) {
+    this.#framing = framing
+  }
+
+  *take(chunk: Uint8Array): Generator<object> {
+    if (this.isLost) return
+    try {
+      for (const message of this.#reader.read(chunk)) {
         if (message.opcode >= 8)
           yield line(message, CONTROL[message.opcode] ?? '', { payload: message.payload.toString('hex') })
         else {
-          framing ??= guess(message)
-          yield* messages(message, framing)
+          this.#framing ??= guessFraming(message)
+          yield* messages(message, this.#framing)
         }
       }
+    } catch (error) {
+      const { code, offset = this.#reader.offset, message } = error as MeasurandError
+      if (code === undefined) throw error
+      this.isLost = true
+      yield { event: 'malformed', code, offset, length: this.#reader.pending, message }
     }
-  } catch (error) {
-    const { code, offset = reader.offset, message } = error as MeasurandError
-    if (code === undefined) throw error
-    yield { event: 'malformed', code, offset, length: reader.pending, message }
-    return
   }
-  if (reader.pending > 0) {
-    const [offset, length] = [reader.offset, reader.pending]
-    yield {
-      event: 'malformed',
-      code: 'ERR_SISOCK_MESSAGE_MALFORMED',
-      offset,
-      length,
-      message: 'the bytes end inside a frame',
-    }
+
+  *end(): Generator<object> {
+    const { offset, pending } = this.#reader
+    if (this.isLost || pending === 0) return
+    const code = 'ERR_SISOCK_MESSAGE_MALFORMED'
+    yield { event: 'malformed', code, offset, length: pending, message: 'the bytes end inside a frame' }
   }
 }
 
@@ -107,15 +158,6 @@ function* messages(message: WebSocketMessage, framing: Framing): Generator<objec
 function line({ offset, length, isMasked }: WebSocketMessage, type: string, fields: object): object {
   const direction = isMasked ? 'c2s' : 's2c'
   return { event: 'message', system: 'sisock', direction, offset, length, type, fields }
-}
-
-/** MessagePack and CBOR begin an array of fewer than 16 items by different bytes, and a batch by its length. */
-function guess({ opcode, payload }: WebSocketMessage): Framing {
-  if (opcode === 1) return new Framing('json', payload.at(-1) === 0x18)
-  const isBatched = (payload[0] ?? 0) < 0x80
-  const first = payload[isBatched ? 4 : 0] ?? 0
-  const name: SerializerName = first >= 0x90 ? 'msgpack' : 'cbor'
-  return new Framing(name, isBatched)
 }
 
 /** A value as JSON lines have it: bytes as hex, integers beyond 2^53, NaN and infinities as text. */

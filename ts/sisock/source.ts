@@ -6,6 +6,8 @@ import { DataNodeSource } from './data-node-source.js'
 import { sisockError } from './error-codes.js'
 import { WAMP_USER } from './uri.js'
 
+export { redactor } from './redactor.js'
+
 /** What is read of a URL. */
 export interface Place {
   readonly user: string

@@ -239,6 +239,7 @@ export abstract class WampClient extends Session {
       { ...this.config, url: this.config.url as string },
       this.stats,
       this.signal,
+      this.network.observe?.(),
     )
     this.#transport = transport
     const joined = new Promise<SessionDetails>((resolve, reject) => {

@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http'
 import type { ClientOptions, WebSocket } from 'ws'
+import { CAPTURE_KIND } from '../session/capture.js'
 import { sessionError } from '../session/error-codes.js'
 import { MeasurandError } from '../session/errors.js'
-import type { TlsOptions } from '../session/transport.js'
+import type { Network, TlsOptions } from '../session/transport.js'
 import type { SessionSocket } from './autobahn.js'
 import { sisockError } from './error-codes.js'
 import { MessageBatch } from './message-batch.js'
@@ -41,6 +43,9 @@ export interface WireCounter {
   messagesOut: number
 }
 
+/** Is told what passes: the head by which a connection came about, and its messages. */
+type Observe = ReturnType<NonNullable<Network['observe']>>
+
 /** A WebSocket that carries WAMP messages. */
 export class WampTransport implements SessionSocket {
   onmessage: (message: unknown) => void = () => {}
@@ -50,6 +55,7 @@ export class WampTransport implements SessionSocket {
   readonly #socket: WebSocket
   readonly #serializer: Serializer
   readonly #counter: WireCounter
+  readonly #observe: Observe | undefined
   readonly #batch: MessageBatch
   readonly #relieved: (() => void)[] = []
   #queued = 0
@@ -57,10 +63,17 @@ export class WampTransport implements SessionSocket {
   #ping: NodeJS.Timeout | undefined
   #isClosed = false
 
-  private constructor(socket: WebSocket, framing: Framing, endpoint: WampEndpoint, counter: WireCounter) {
+  private constructor(
+    socket: WebSocket,
+    framing: Framing,
+    endpoint: WampEndpoint,
+    counter: WireCounter,
+    observe: Observe | undefined,
+  ) {
     this.framing = framing
     this.#socket = socket
     this.#counter = counter
+    this.#observe = observe
     this.#serializer = serializer(framing.name, { columns: endpoint.typedArrays ?? true })
     this.#batch = new MessageBatch(framing, (bytes) => this.#write(bytes))
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary))
@@ -71,8 +84,17 @@ export class WampTransport implements SessionSocket {
     this.#watch(endpoint.pingInterval ?? 30_000)
   }
 
-  /** Connects; rejects with what went wrong. */
-  static async open(endpoint: WampEndpoint, counter: WireCounter, signal?: AbortSignal): Promise<WampTransport> {
+  /**
+   * Connects; rejects with what went wrong.
+   *
+   * @param observe is told what passes
+   */
+  static async open(
+    endpoint: WampEndpoint,
+    counter: WireCounter,
+    signal?: AbortSignal,
+    observe?: Observe,
+  ): Promise<WampTransport> {
     const { WebSocket } = await import('ws').catch((cause: unknown) => {
       throw sessionError('ERR_SESSION_TRANSPORT_MISSING', 'npm install autobahn ws', { system: 'sisock', cause })
     })
@@ -111,6 +133,9 @@ export class WampTransport implements SessionSocket {
         reject(transportError(error))
       }
       socket.once('error', fail)
+      if (observe !== undefined) {
+        socket.once('upgrade', (head) => observe('received', CAPTURE_KIND.httpHead, headBytes(head)))
+      }
       socket.once('open', () => {
         socket.off('error', fail)
         signal?.removeEventListener('abort', abort)
@@ -121,7 +146,7 @@ export class WampTransport implements SessionSocket {
           reject(sisockError('ERR_SISOCK_PROTOCOL', `the router chose the subprotocol ${socket.protocol || 'none'}`))
           return
         }
-        resolve(new WampTransport(socket, framing, endpoint, counter))
+        resolve(new WampTransport(socket, framing, endpoint, counter, observe))
       })
     })
   }
@@ -164,6 +189,7 @@ export class WampTransport implements SessionSocket {
   #write(bytes: Uint8Array): void {
     this.#queued += bytes.byteLength
     this.#counter.bytesOut += bytes.byteLength
+    this.#observe?.('sent', kindOf(this.framing.isBinary), bytes)
     this.#socket.send(bytes, { binary: this.framing.isBinary }, () => {
       this.#queued -= bytes.byteLength
       if (this.#queued <= HIGH_WATER) for (const relieved of this.#relieved.splice(0)) relieved()
@@ -172,6 +198,7 @@ export class WampTransport implements SessionSocket {
 
   #receive(data: Buffer, isBinary: boolean): void {
     this.#counter.bytesIn += data.length
+    this.#observe?.('received', kindOf(isBinary), data)
     try {
       if (isBinary !== this.framing.isBinary) {
         throw sisockError(
@@ -219,6 +246,16 @@ export class WampTransport implements SessionSocket {
     }, interval)
     this.#ping.unref()
   }
+}
+
+function kindOf(isBinary: boolean): number {
+  return isBinary ? CAPTURE_KIND.webSocketBinary : CAPTURE_KIND.webSocketText
+}
+
+function headBytes({ httpVersion, statusCode, statusMessage, rawHeaders }: IncomingMessage): Buffer {
+  let head = `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n`
+  for (let at = 0; at < rawHeaders.length; at += 2) head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`
+  return Buffer.from(`${head}\r\n`, 'latin1')
 }
 
 const CONNECT_CODES: Readonly<Record<string, Parameters<typeof sessionError>[0]>> = {
