@@ -68,6 +68,44 @@ test('one client gives one form', async (t) => {
   await pair.close(client)
 })
 
+test('a server that has ended before anybody reads: what it sent is read all the same', async (t) => {
+  for (const form of ['measurements', 'packets']) {
+    for (const watches of [true, false]) {
+      const pair = new Pair()
+      const signal = pushed(2, 100, 2)
+      await pair.server.start([signal])
+      const client = pair.client({ reconnect: false })
+      await client.connect()
+      if (watches) await client.watchServerState()
+      await client.startStreaming()
+      for (let packet = 0; packet < 3; packet++) pair.server.push(signal, [1, 2, 3, 4])
+      await pair.server.drain()
+      for (let turns = 0; turns < 5; turns++) await turn()
+      t.is(client.state, 'connected')
+      let samples = 0
+      const read = async (): Promise<void> => {
+        if (form === 'packets') for await (const batch of client.packets()) samples += batch.samples.length
+        else for await (const batch of client) samples += batch.length
+      }
+      const reading = read().catch((error) => error)
+      for (let ms = 0; ms < 3000; ms += 100) await pair.clock.advance(100)
+      const error = (await reading) as { code?: string } | undefined
+      t.is(samples, 12)
+      t.is(error?.code, watches ? undefined : 'ERR_SESSION_CONNECTION_LOST')
+      t.is(client.state, 'closed')
+    }
+  }
+})
+
+test('a connection that ends before its stream starts is told at once', async (t) => {
+  const pair = new Pair()
+  await pair.server.start([pushed(1, 100, 1)])
+  const client = pair.client({ reconnect: false })
+  await client.connect()
+  await pair.server.close()
+  t.is(((await client.closed) as { code?: string } | undefined)?.code, 'ERR_SESSION_CONNECTION_LOST')
+})
+
 test('the server restarts: the stream goes on, the gap is in the ledger', async (t) => {
   const pair = new Pair()
   await pair.server.start([counting(2, 100, 2)])

@@ -71,6 +71,8 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
   readonly #options: TiAClientOptions
   readonly #quirks = new Set<string>()
   #control: ControlConnection | undefined
+  /** It has ended by itself, while nobody read what the server had sent before. */
+  #endedControl: ControlConnection | undefined
   #metaInfo: MetaInfo | undefined
   #stream: Stream | undefined
   #transport: Transport | undefined
@@ -255,6 +257,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
   protected hangUp(): void {
     const control = this.#control
     this.#control = undefined
+    this.#endedControl = undefined
     control?.close()
     this.#closeData()
   }
@@ -303,7 +306,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
     try {
       expectOk(await this.#request('StartDataTransmission'), 'StartDataTransmission')
     } catch (error) {
-      transport.close()
+      this.#closeData()
       throw error
     }
     this.#attach(stream)
@@ -346,6 +349,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
       if (this.#transport === transport) this.#lost(error)
     })
     for (const wake of this.#onData.splice(0)) wake()
+    this.#goOnEnding()
   }
 
   #choose(form: Form): void {
@@ -375,6 +379,10 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
 
   /** A server that ends closes both connections: what it has sent is read before the session ends with it. */
   #controlLost(control: ControlConnection, error: Error | undefined): void {
+    if (error === undefined && this.#form === undefined && this.#transport !== undefined) {
+      this.#endedControl = control
+      return
+    }
     const data = this.#data
     if (data === undefined || data.transport !== this.#transport || error !== undefined) {
       this.#lost(error)
@@ -387,6 +395,12 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
       if (data.isHolding || this.stats.bytesIn > bytes) this.#controlLost(control, error)
       else this.#lost(error)
     })
+  }
+
+  #goOnEnding(): void {
+    const control = this.#endedControl
+    this.#endedControl = undefined
+    if (control !== undefined) this.#controlLost(control, undefined)
   }
 
   #lost(error?: Error): void {
@@ -402,6 +416,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
     const transport = this.#transport
     this.#transport = undefined
     transport?.close()
+    this.#goOnEnding()
   }
 
   #serverState(state: string): void {

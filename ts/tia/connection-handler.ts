@@ -8,7 +8,7 @@ import type { TiAServer } from './server.js'
 export interface Host {
   readonly metaInfoXml: () => string
   readonly offered: () => { bit: number; channels: number; blocksize: number }[]
-  readonly limits: { readonly lineLimit?: number; readonly contentLimit?: number }
+  readonly limits: () => { readonly contentLimit: number }
   /** A stream for one client; the port that it connects to. */
   readonly openTcp: (selection: ChannelSelection | undefined) => Promise<{ stream: OutgoingStream; listener: Listener }>
   /** The stream of datagrams to a peer; the port that they are sent to, or why there is none. */
@@ -45,6 +45,7 @@ export class TiAConnectionHandler {
   #tail: Promise<void> = Promise.resolve()
   #isClosed = false
 
+  /** @internal */
   constructor(server: TiAServer, transport: Transport, host: Host) {
     this.server = server
     this.#transport = transport
@@ -53,7 +54,7 @@ export class TiAConnectionHandler {
 
   /** Begins to answer; tells when the connection is over. */
   start(onClose: (error?: MeasurandError) => void): void {
-    const reader = messageReader(false, this.#host.limits)
+    const reader = messageReader(false, this.#host.limits())
     this.#transport.start({
       onChunk: (bytes) => {
         if (this.#isClosed) return
@@ -74,7 +75,11 @@ export class TiAConnectionHandler {
     })
   }
 
-  /** Streams of this client that packets go out to. */
+  /**
+   * Streams of this client that packets go out to.
+   *
+   * @internal
+   */
   get streams(): OutgoingStream[] {
     return this.#held.map(({ stream }) => stream)
   }

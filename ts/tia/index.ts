@@ -1,10 +1,11 @@
 export { type StreamOptions, TiAClient, type TiAClientOptions } from './client.js'
+export type { Message } from './codec.js'
 export { type Reply, TiAConnectionHandler } from './connection-handler.js'
 export type { DataOptions } from './data-connection.js'
 export type { MetaInfo, SignalChoice, SignalInfo, Subject } from './meta-info.js'
 export { type BlockShape, type PacketLayout, TiAPacket } from './packet.js'
 export { PacketBatch } from './packet-batch.js'
-export { TiAServer, type TiAServerOptions, type UdpOptions } from './server.js'
+export { type HandlerClass, TiAServer, type TiAServerOptions, type UdpOptions } from './server.js'
 export { type SignalCallback, type SignalOptions, TiASignalConfig } from './signal-config.js'
 export {
   type Dialect,

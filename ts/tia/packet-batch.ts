@@ -103,12 +103,13 @@ export class PacketBatch implements Iterable<TiAPacket> {
   readonly length: number
   /** Samples of all packets, each signal's channel after channel. */
   readonly samples: Float32Array
-  readonly block: PacketBlock
+  readonly #block: PacketBlock
   readonly #layouts = new Map<number, PacketLayout>()
   #views: Views | undefined
 
+  /** @internal */
   constructor(block: PacketBlock) {
-    this.block = block
+    this.#block = block
     this.length = block.count
     this.samples = block.samples.subarray(0, block.sampleCount)
   }
@@ -134,10 +135,10 @@ export class PacketBatch implements Iterable<TiAPacket> {
 
   /** The layout of a packet; packets of the same layout share the object. */
   layout(row: number): PacketLayout {
-    const start = this.block.layoutRow[row] as number
+    const start = this.#block.layoutRow[row] as number
     let layout = this.#layouts.get(start)
     if (layout === undefined) {
-      layout = readLayout(this.block.words, start)
+      layout = readLayout(this.#block.words, start)
       this.#layouts.set(start, layout)
     }
     return layout
@@ -146,7 +147,7 @@ export class PacketBatch implements Iterable<TiAPacket> {
   /** A packet, on the memory of the batch. */
   at(row: number): TiAPacket | undefined {
     if (!(row >= 0 && row < this.length)) return undefined
-    const { packetId, packetNumber, timestamp, sampleEnd } = this.block
+    const { packetId, packetNumber, timestamp, sampleEnd } = this.#block
     const start = row === 0 ? 0 : (sampleEnd[row - 1] as number)
     return new TiAPacket(
       packetId[row] as bigint,
@@ -163,13 +164,14 @@ export class PacketBatch implements Iterable<TiAPacket> {
 
   /** The same packets in memory of their own. */
   copy(): PacketBatch {
-    const block = new PacketBlock(this.block.room)
-    block.copyFrom(this.block)
+    const block = new PacketBlock(this.#block.room)
+    block.copyFrom(this.#block)
     return new PacketBatch(block)
   }
 
   get #view(): Views {
-    const { block, length } = this
+    const block = this.#block
+    const { length } = this
     this.#views ??= {
       packetId: block.packetId.subarray(0, length),
       packetNumber: block.packetNumber.subarray(0, length),

@@ -48,7 +48,7 @@ export interface TiAServerOptions extends SessionOptions {
 }
 
 /** A class that answers control connections. */
-export type HandlerClass = new (server: TiAServer, transport: Transport, host: Host) => TiAConnectionHandler
+export type HandlerClass = typeof TiAConnectionHandler
 
 const DATAGRAM = 65_507
 const FLUSH_BYTES = 256 * 1024
@@ -217,7 +217,11 @@ export class TiAServer extends Session {
     for (const stream of this.#streams) await stream.ready()
   }
 
-  /** The meta info of a client that has chosen. */
+  /**
+   * The meta info of a client that has chosen.
+   *
+   * @internal
+   */
   describeSelection(selections: readonly Selection[]): string {
     return writeMetaInfo(this.#describe(selections), this.#options.dialect ?? 'pytia')
   }
@@ -260,7 +264,7 @@ export class TiAServer extends Session {
     metaInfoXml: () => writeMetaInfo(this.metaInfo, this.#options.dialect ?? 'pytia'),
     offered: () =>
       this.#signals.map(({ sigtype, channels, blocksize }) => ({ bit: bitOf(sigtype), channels, blocksize })),
-    limits: { contentLimit: 1 << 20 },
+    limits: () => ({ contentLimit: this.#options.contentLimit ?? 1 << 20 }),
     openTcp: (selection) => this.#openTcp(selection),
     openUdp: (host) => this.#openUdp(host),
     release: (stream) => this.#release(stream),

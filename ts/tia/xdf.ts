@@ -4,11 +4,18 @@ import type { Sink, Source } from '../session/index.js'
 import { tiaError } from './error-codes.js'
 
 /** Tags of XDF's chunks. */
-const TAG = { fileHeader: 1, streamHeader: 2, samples: 3, streamFooter: 6 } as const
+const TAG = { fileHeader: 1, streamHeader: 2, samples: 3, clockOffset: 4, boundary: 5, streamFooter: 6 } as const
+/** What a reader of a damaged file looks for. */
+const BOUNDARY = Buffer.from('43a546dccbf5410fb30ed5467383cbe4', 'hex')
+const BOUNDARY_BYTES = 64 * 1024
+/** s between two clock offsets of a stream, as LabRecorder has them. */
+const OFFSET_PERIOD = 5
 
 /**
  * Writes the measurements of a TiA recording as an XDF file, which LabRecorder writes and pyxdf reads: a stream for
  * each signal type, a channel for each channel, 32-bit floats as they were on the wire, times in seconds since 1970.
+ *
+ * Times of all streams are UTC already, so the clock offsets are 0: a reader that synchronises clocks leaves them.
  */
 export class XdfSink implements Sink {
   stored = 0
@@ -34,14 +41,13 @@ export class XdfSink implements Sink {
 
   async write(batch: Batch): Promise<void> {
     this.stored += take(batch, this.#byRow)
-    for (const stream of this.#streams) await stream.writeTo(this.#file)
+    for (const stream of this.#streams) await this.#file.write(stream.take())
   }
 
   async close(): Promise<void> {
     for (const stream of this.#streams) {
-      stream.closePacket()
-      await stream.writeTo(this.#file)
-      await this.#file.write(stream.footer())
+      stream.end()
+      await this.#file.write(stream.take())
     }
     await this.#file.close()
   }
@@ -86,10 +92,12 @@ class Stream {
   readonly #places: ReadonlyMap<number, number>
   #packet = -1n
   #frames: { time: bigint; values: Float32Array }[] = []
-  #waiting: Buffer[] = []
+  readonly #waiting: Buffer[] = []
+  #unbounded = 0
   #samples = 0
   #first = Number.NaN
   #last = Number.NaN
+  #offsetAt = Number.NaN
 
   constructor(id: number, signals: readonly Signal[]) {
     this.#id = id
@@ -117,15 +125,15 @@ class Stream {
     )
   }
 
-  footer(): Buffer {
+  /** No more samples come. */
+  end(): void {
+    this.closePacket()
+    if (this.#samples > 0 && this.#offsetAt !== this.#last) this.#tellOffset(this.#last)
     const stamps =
       this.#samples === 0
         ? ''
         : `<first_timestamp>${this.#first}</first_timestamp><last_timestamp>${this.#last}</last_timestamp>`
-    return chunk(
-      TAG.streamFooter,
-      this.#prefixed(xml('info', `${stamps}<sample_count>${this.#samples}</sample_count>`)),
-    )
+    this.#put(TAG.streamFooter, xml('info', `${stamps}<sample_count>${this.#samples}</sample_count>`))
   }
 
   put(packet: bigint, position: number, signal: number, time: bigint, value: number): void {
@@ -144,12 +152,11 @@ class Stream {
     this.#frames = []
     if (frames.length === 0) return
     const size = 9 + 4 * this.signals.length
-    const body = Buffer.alloc(4 + 5 + frames.length * size)
-    body.writeUInt32LE(this.#id, 0)
-    body.writeUInt8(4, 4)
-    body.writeUInt32LE(frames.length, 5)
+    const body = Buffer.alloc(5 + frames.length * size)
+    body.writeUInt8(4, 0)
+    body.writeUInt32LE(frames.length, 1)
     frames.forEach(({ time, values }, index) => {
-      const at = 9 + index * size
+      const at = 5 + index * size
       const seconds = Number(time) / 1e9
       body.writeUInt8(8, at)
       body.writeDoubleLE(seconds, at + 1)
@@ -158,13 +165,30 @@ class Stream {
       this.#last = seconds
     })
     this.#samples += frames.length
-    this.#waiting.push(chunk(TAG.samples, body))
+    this.#put(TAG.samples, body)
+    const since = this.#last - this.#offsetAt
+    if (!(since >= 0 && since < OFFSET_PERIOD)) this.#tellOffset(this.#last)
   }
 
-  async writeTo(file: FileHandle): Promise<void> {
-    if (this.#waiting.length === 0) return
-    await file.write(Buffer.concat(this.#waiting))
-    this.#waiting = []
+  /** The chunks that are whole. */
+  take(): Buffer {
+    return Buffer.concat(this.#waiting.splice(0))
+  }
+
+  #tellOffset(time: number): void {
+    this.#offsetAt = time
+    const body = Buffer.alloc(16)
+    body.writeDoubleLE(time)
+    this.#put(TAG.clockOffset, body)
+  }
+
+  #put(tag: number, body: Buffer): void {
+    const bytes = chunk(tag, this.#prefixed(body))
+    this.#waiting.push(bytes)
+    this.#unbounded += bytes.length
+    if (this.#unbounded < BOUNDARY_BYTES) return
+    this.#unbounded = 0
+    this.#waiting.push(chunk(TAG.boundary, BOUNDARY))
   }
 
   #prefixed(body: Buffer): Buffer {

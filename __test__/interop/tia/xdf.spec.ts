@@ -1,6 +1,6 @@
-// A recording of our server, exported as XDF, read by pyxdf.
+// A recording of our server, exported as XDF, read by pyxdf, also with clocks synchronised and when it is damaged.
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -10,7 +10,7 @@ const root = join(here, '../../..')
 const python = join(root, '.peers/pyxdf/bin/python')
 const measurand = ['--import', 'tsx', join(root, 'ts/cli/main.ts')]
 
-test('record, export --format xdf, pyxdf: the same samples', async (t) => {
+test('record, export --format xdf, pyxdf: the same samples and times, and of a damaged file the rest', async (t) => {
   if (!existsSync(python)) throw new Error('pyxdf is not installed: run scripts/peers pyxdf')
   const folder = mkdtempSync(join(tmpdir(), 'tia-xdf-'))
   const serve = [
@@ -23,9 +23,11 @@ test('record, export --format xdf, pyxdf: the same samples', async (t) => {
     '--block',
     '4',
     '--rate',
-    '1024',
+    'max',
+    '--nominal',
+    '256',
     '--frames',
-    '2048',
+    '3900',
     '--wait-subscriber',
   ]
   const server = spawn(process.execPath, [...measurand, ...serve, '--json'], { cwd: root })
@@ -46,12 +48,15 @@ test('record, export --format xdf, pyxdf: the same samples', async (t) => {
       .trim()
       .split('\n')
       .at(-1)
-    t.like(JSON.parse(summary ?? '{}'), { received: 16_384, stored: 16_384, lost: [] })
+    t.like(JSON.parse(summary ?? '{}'), { received: 31_200, stored: 31_200, lost: [] })
     run('export', recording, '--format', 'xdf', '-o', file)
-    t.is(
-      execFileSync(python, [join(here, 'xdf_check.py'), file, '8', '2048', '1024'], { encoding: 'utf8' }),
-      'OK (2048, 8)\n',
-    )
+    const check = (...args: string[]) =>
+      execFileSync(python, [join(here, 'xdf_check.py'), file, '8', '3900', '256', ...args], { encoding: 'utf8' })
+    t.is(check(), 'OK (3900, 8)\n')
+    const bytes = readFileSync(file)
+    bytes.fill(0xff, 20_000, 20_100)
+    writeFileSync(file, bytes)
+    t.regex(check('damaged'), /^OK \(\d+, 8\)\n$/)
   } finally {
     server.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })

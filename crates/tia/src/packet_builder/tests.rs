@@ -163,7 +163,7 @@ proptest! {
             let samples: Vec<f32> = (0..count * alone.samples()).map(|n| n as f32).collect();
             let mut expected = Vec::new();
             for (packet, samples) in samples.chunks_exact(alone.samples()).enumerate() {
-                let timestamp = times.get(packet).or(times.last()).copied().unwrap_or(0);
+                let timestamp = times.get(packet).or_else(|| times.last()).copied().unwrap_or(0);
                 let header = PacketHeader { packet_id: id, connection_packet_number: id, timestamp, ..PacketHeader::default() };
                 write_packet(&mut expected, &header, &[block], bytemuck::cast_slice(samples));
                 id += 1;
