@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
 import { run } from '../../ts/cli/run.js'
+import { DataNodeHub } from '../../ts/sisock/data-node-hub.js'
 import { measurand } from '../cli/streams.js'
 
 const EPOCH = 1_700_000_000
@@ -114,4 +116,42 @@ test('serve grafana: a live source of another system, and places that are none',
   t.regex(nothing.stderr, /is no folder/)
   t.is((await measurand(['serve', 'grafana', 'tia://127.0.0.1:1'])).code, 2)
   t.is((await measurand(['serve', 'tia', 'place'])).code, 1)
+})
+
+test('serve --to a secured router elsewhere: a folder and the feed of an OCS agent, which joins without a user', async (t) => {
+  const folder = await folders(t)
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  })
+  await writeFile(join(folder, 'server-secret'), 's')
+  const users = ['--users', join(folder, 'users.json'), '--signals', '1', '--frames', '10']
+  const { port } = await serving(
+    t,
+    ...['sisock', '--port', '0', '--http-port', '0', '--anonymous', 'server', ...users],
+    ...['--tls', '--cert', cert, '--key', key],
+  )
+  const trusted = ['--secret-file', join(folder, 'server-secret'), '--ca', cert]
+  await serving(t, 'sisock', join(folder, 'weather'), '--to', `wss://server@127.0.0.1:${port}/ws`, ...trusted)
+  const feed = `sisock://127.0.0.1:${port}?tls=1&anonymous=1&ca=${encodeURIComponent(cert)}`
+  await serving(t, 'sisock', 'ocs:LSA22/temperatures', '--to', feed)
+
+  await using agent = new DataNodeHub({ url: `wss://127.0.0.1:${port}/ws`, anonymous: true, tls: { verify: false } })
+  agent.onJoin = async () => {}
+  await agent.connect()
+  const block = { timestamps: [EPOCH, EPOCH + 1], data: { 'Channel 01': [4.25, 4.5] } }
+  const message = [[{ temps: block }, { feed_name: 'temperatures' }]]
+  await agent.publish('observatory.LSA22.feeds.temperatures', message, {}, { acknowledge: true })
+
+  const url = `sisock://reader@127.0.0.1:${port}`
+  const secret = ['--secret-file', join(folder, 'secret'), '--tls', '--ca', cert]
+  const nodes = await measurand(['sisock', 'nodes', url, ...secret, '--json'])
+  t.deepEqual(nodes.lines.map(({ name }) => name).sort(), ['LSA22', 'synthetic', 'weather'])
+  const got = await measurand(['sisock', 'get', `${url}/LSA22/channel_01`, ...secret, '--since=1', '--until=0'])
+  t.is(got.stdout, `channel_01\t${EPOCH}\t4.25\nchannel_01\t${EPOCH + 1}\t4.5\n`)
+  const untrusted = await measurand(['sisock', 'nodes', url, '--secret-file', join(folder, 'secret'), '--tls'])
+  t.is(untrusted.code, 2)
+  t.regex(untrusted.stderr, /ERR_SESSION_TLS/)
+  t.is((await measurand(['serve', 'sisock-hub', '--to', 'http://127.0.0.1/'])).code, 1)
 })

@@ -201,8 +201,14 @@ export class DataNodeConsumer extends WampClient {
   async #pieces(question: Question, start: number, end: number, chunk: number): Promise<DataResult> {
     const [from, to] = [sisockToUnixTime(start, this.#now()), sisockToUnixTime(end, this.#now())]
     const results: DataResult[] = []
-    for (let at = from; at < to; at += chunk) {
-      results.push(await this.#window(question, at, Math.min(at + chunk, to)))
+    let size = chunk
+    for (let at = from; at < to; ) {
+      const end = Math.min(at + size, to)
+      const result = await this.#window(question, at, end)
+      results.push(result)
+      at = end
+      // Years without a sample are not gone through hour by hour.
+      size = Object.keys(result.timeline).length === 0 ? 2 * size : chunk
     }
     return results.length === 0
       ? { data: Object.fromEntries(question.fields.map((name) => [name, []])), timeline: {} }

@@ -26,8 +26,10 @@ export const serveOptions = {
   from: { value: 'DIR|URL', line: 'a data node of a recording, a folder of tables or a source, as the arguments are' },
   to: {
     value: 'URL',
-    line: 'the nodes join a router that is elsewhere, sisock://USER@host:port; no router of our own',
+    line: 'the nodes join a router that is elsewhere, sisock://USER@host:port or wss://...; no router of our own',
   },
+  'secret-file': { value: 'FILE', line: 'the secret for --to; WAMP_SECRET unless told' },
+  ca: { value: 'FILE', line: 'authorities to trust there, PEM' },
   signals: { value: 'N', line: 'fields of the node `synthetic`; 10 unless told or other nodes are served, 0 for none' },
   rate: { value: 'HZ', line: 'its samples a second; 30 unless told' },
   t0: { value: 'NS', line: 'the time of its first, ns since 1970-01-01 UTC; 2024-01-01 unless told' },
@@ -53,7 +55,7 @@ export async function serve(
   const values: Values = new OptionValues(options, (text) => sisockError('ERR_SISOCK_OPTION_INVALID', text))
   const [from, host] = [values.text('from'), values.text('host', HOST)]
   const places = [...inputs.places, ...(from === undefined ? [] : [from])]
-  if (values.has('to')) return join(values, session, places, inputs.open)
+  if (values.has('to')) return join(options, values, session, places, inputs.open)
   const parts: { close(): Promise<unknown> }[] = []
   const end = async (): Promise<void> => {
     for (const part of parts.splice(0).reverse()) await part.close()
@@ -89,8 +91,14 @@ export async function serve(
 }
 
 /** The nodes of places at a router that is elsewhere. */
-async function join(values: Values, session: SessionOptions, places: readonly string[], open: OpenSource) {
-  const config = { ...session, ...routerConfig(values.text('to'), values.text('realm')) }
+async function join(
+  options: ReadonlyMap<string, string | true>,
+  values: Values,
+  session: SessionOptions,
+  places: readonly string[],
+  open: OpenSource,
+) {
+  const config = { ...session, ...(await routerConfig(options)) }
   const nodes: (TableNode | SyntheticNode)[] = [
     ...(await openNodes(places, config, open)),
     ...syntheticOf(values, config, places.length > 0 ? 0 : 10),

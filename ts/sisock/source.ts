@@ -1,21 +1,25 @@
 import { readFile } from 'node:fs/promises'
 import { env } from 'node:process'
 import type { SourceOptions } from '../session/index.js'
-import type { DataNodeConsumerConfig } from './data-node-consumer.js'
 import { DataNodeSource } from './data-node-source.js'
 import { sisockError } from './error-codes.js'
 import { WAMP_USER } from './uri.js'
+import type { WampConfig } from './wamp-client.js'
 
 export { redactor } from './redactor.js'
 
-/** What is read of a URL. */
-export interface Place {
+/** What is read of a router's URL. */
+export interface RouterPlace {
   readonly user: string
   readonly host: string
   readonly port: number | undefined
-  readonly path: string
   option(name: string): string | undefined
   flag(name: string): boolean
+}
+
+/** What is read of a source's URL. */
+export interface Place extends RouterPlace {
+  readonly path: string
   number(name: string): number | undefined
 }
 
@@ -23,6 +27,7 @@ export interface Place {
 export const joinOptions = {
   realm: { value: 'REALM', line: 'the realm of the router; test_realm unless told' },
   'ws-path': { value: 'PATH', line: 'the path of its WebSocket; ws unless told' },
+  anonymous: { line: 'joins without a user, where the router allows it' },
   'secret-file': { value: 'FILE', line: 'the secret; WAMP_SECRET unless told' },
   tls: { line: 'a secured connection' },
   ca: { value: 'FILE', line: 'authorities to trust, PEM' },
@@ -38,21 +43,24 @@ export const sourceOptions = {
 } as const
 
 /** How the router of a URL is joined. */
-export async function joinConfig(url: Place): Promise<DataNodeConsumerConfig> {
+export async function joinConfig(url: RouterPlace): Promise<WampConfig> {
   const host = url.host.includes(':') ? `[${url.host}]` : url.host
   const scheme = url.flag('tls') ? 'wss' : 'ws'
   const [file, ca, realm] = [url.option('secret-file'), url.option('ca'), url.option('realm')]
-  const secret =
-    file === undefined ? (env['WAMP_SECRET'] ?? env['MEASURAND_SECRET']) : (await readFile(file, 'utf8')).trim()
-  if (secret === undefined)
-    throw sisockError('ERR_SISOCK_SECRET_MISSING', 'set WAMP_SECRET, or give --secret-file FILE')
   return {
+    ...(url.flag('anonymous') ? { anonymous: true } : { secret: await secretOf(file) }),
     url: `${scheme}://${host}:${url.port ?? 8080}/${url.option('ws-path') ?? 'ws'}`,
     user: url.user === '' ? WAMP_USER : url.user,
-    secret,
     ...(realm === undefined ? {} : { realm }),
     ...(ca === undefined ? {} : { tls: { ca: await readFile(ca, 'utf8') } }),
   }
+}
+
+async function secretOf(file: string | undefined): Promise<string> {
+  const secret =
+    file === undefined ? (env['WAMP_SECRET'] ?? env['MEASURAND_SECRET']) : (await readFile(file, 'utf8')).trim()
+  if (secret !== undefined) return secret
+  throw sisockError('ERR_SISOCK_SECRET_MISSING', 'set WAMP_SECRET, or give --secret-file FILE')
 }
 
 /** Connects to a data node. */
