@@ -16,17 +16,19 @@ pub struct SignalRows {
     identity: u32,
     dense: Vec<u32>,
     sparse: HashMap<u32, u32>,
+    /// Indexes that have a row.
+    count: usize,
 }
 
 impl SignalRows {
     /// An empty map: every index is unknown.
     pub fn new() -> Self {
-        Self { stamp: next_stamp(), identity: 0, dense: Vec::new(), sparse: HashMap::new() }
+        Self { stamp: next_stamp(), identity: 0, dense: Vec::new(), sparse: HashMap::new(), count: 0 }
     }
 
     /// The map of `count` indexes from 0 on, each to the row of its own number.
     pub fn identity(count: u32) -> Self {
-        Self { identity: count, ..Self::new() }
+        Self { identity: count, count: count as usize, ..Self::new() }
     }
 
     /// Maps `index` to `row`, in place of an earlier row; false (and nothing mapped) if the index is negative or the
@@ -36,6 +38,7 @@ impl SignalRows {
             return false;
         };
         self.stamp = next_stamp();
+        self.count += usize::from(self.row(index).is_none());
         if index == row && index == self.identity && self.dense.is_empty() && self.sparse.is_empty() {
             self.identity += 1;
             return true;
@@ -64,6 +67,11 @@ impl SignalRows {
             Some(&row) => Some(row),
             None => self.sparse.get(&index).copied(),
         }
+    }
+
+    /// How many indexes have a row.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// How many indexes from 0 on are their own row, if every other is unknown.
@@ -148,6 +156,11 @@ impl SignalIndexes {
         self.indexes.get(row as usize).and_then(|&index| u32::try_from(index).ok())
     }
 
+    /// How many rows have an index.
+    pub(crate) fn count(&self) -> usize {
+        self.indexes.iter().filter(|&&index| index != NO_INDEX).count()
+    }
+
     /// How many rows from 0 on have the index of their own number, if no other row has one.
     pub(crate) fn identity_len(&self) -> Option<u32> {
         self.identity.then_some(self.indexes.len() as u32)
@@ -210,6 +223,7 @@ mod tests {
         fn rows_are_those_inserted_last(pairs in proptest::collection::vec((prop_oneof![0..40_i32, any::<i32>()], 0..50_u32), 0..60)) {
             let rows: SignalRows = pairs.iter().copied().collect();
             let model: HashMap<i32, u32> = pairs.iter().copied().collect();
+            prop_assert_eq!(rows.count(), model.keys().filter(|&&index| index >= 0).count());
             for index in (0..60).chain(pairs.iter().map(|pair| pair.0)).filter(|&index| index >= 0) {
                 prop_assert_eq!(rows.row(index as u32), model.get(&index).copied());
             }

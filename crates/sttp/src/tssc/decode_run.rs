@@ -34,8 +34,6 @@ pub(super) const BITS: u32 = 7;
 pub(super) const NIBBLE: u32 = 4;
 pub(super) const BYTES: u32 = 0x38;
 pub(super) const KIND_SHIFT: u32 = 6;
-/// A whole word in the entry's form: 32 bits in bytes, none in bits.
-const WORD: u8 = 32;
 /// The last value again; entries below are that.
 const SAME: u8 = 1;
 pub(super) const DIFFERENT: u32 = 4;
@@ -46,26 +44,30 @@ impl Hot {
     const LITERALS: u64 = 0x40 << 8;
 
     pub(super) fn new(shorts: Shorts) -> Self {
-        // Three zero bits are never a short code, so the entry's upper bits can say how many short codes there are.
-        let mut hot = u64::from(shorts.count) << KIND_SHIFT;
         if shorts.count == 0 {
             return Self(Self::LITERALS);
         }
-        for bits in 1..8_u32 {
-            let place = bits.leading_zeros() - 29;
-            let code = shorts.codes[place as usize];
-            if place < u32::from(shorts.count) && code >= code::VALUE_1 {
-                let entry = kind(code) << KIND_SHIFT | (place as u8 + 1 + code::value_bits(code));
-                hot |= u64::from(entry) << (8 * bits);
-            }
-        }
-        Self(hot)
+        let entry = |place: usize| {
+            // Where there is no code, any bits do.
+            let code = shorts.codes[place] & 31;
+            let is_value = place < usize::from(shorts.count) && code >= code::VALUE_1;
+            let entry = kind(code) << KIND_SHIFT | (place as u8 + 1 + code::value_bits(code));
+            if is_value { u64::from(entry) } else { 0 }
+        };
+        // By three bits that follow: 4 to 7 begin with the first short code, 2 and 3 with the second, 1 is the third. Three
+        // zero bits are never a short code, so the entry's upper bits can say how many short codes there are.
+        Self(
+            (entry(0) * 0x0101_0101) << 32
+                | (entry(1) * 0x0101) << 16
+                | entry(2) << 8
+                | u64::from(shorts.count) << KIND_SHIFT,
+        )
     }
 }
 
 /// Bits 6 and 7 of an entry.
 fn kind(code: u8) -> u8 {
-    if code < code::VALUE_XOR { code - code::VALUE_1 } else { 0 }
+    if code < code::VALUE_XOR { code.wrapping_sub(code::VALUE_1) & 3 } else { 0 }
 }
 
 /// What the first pass found.
@@ -96,7 +98,7 @@ impl<F: Fn(&[u32; LANES], &mut [f64; LANES]) -> bool> Widen for F {}
 
 /// Decodes as far as turns of the fast path go; what stops it is left to the plain path.
 pub(super) fn run(decoder: &mut Decoder, sink: &mut impl Sink) {
-    if decoder.path == Path::Plain {
+    if decoder.path == Path::Plain || decoder.hot.get(decoder.last).is_none_or(|&hot| hot == Hot::NONE) {
         return;
     }
     #[cfg(target_arch = "x86_64")]
@@ -189,6 +191,7 @@ fn find(decoder: &mut Decoder, last: usize, walk: &mut Walk, found: &mut Found) 
         return 0;
     };
     let bytes = &decoder.bits.turned[..];
+    decoder.points.fetch_ahead(last);
     let mut turn = Turn { hot, bytes, last, points: &mut decoder.points, found, walk: *walk };
     let taken = 'turn: {
         // Written out: the compiler does not unroll it.
@@ -244,12 +247,19 @@ impl Turn<'_> {
         let window = self.walk.window;
         self.found.windows[lane] = window;
         if length == 0 {
-            let Some(literal) = literal(self.points, self.last + lane, self.hot[lane], self.walk, self.bytes) else {
+            let Some(Literal { entry, code_bits }) = literal(self.points, self.last + lane, self.hot[lane], window)
+            else {
                 return false;
             };
-            self.found.payloads[lane] = literal.payload;
-            self.found.entries[lane] = literal.entry;
-            self.walk = literal.walk;
+            let behind = window << code_bits;
+            let nibble = entry & NIBBLE as u8;
+            let at = self.walk.at - usize::from(code_bits + nibble + (entry & BYTES as u8));
+            let place = at >> 3;
+            let open = (behind << nibble) & !(u64::MAX >> (at & 7));
+            self.walk = Walk::new(at, open | load(self.bytes, place) >> (at & 7));
+            self.found.windows[lane] = behind >> 3;
+            self.found.payloads[lane] = payload(self.bytes, place);
+            self.found.entries[lane] = entry;
             return true;
         }
         let at = self.walk.at - length as usize;
@@ -268,46 +278,28 @@ impl Turn<'_> {
     }
 }
 
-/// A value code that is not a short one, in the form of the short ones.
+/// A value code that is not a short one.
+#[derive(Clone, Copy)]
 struct Literal {
-    walk: Walk,
-    payload: u32,
+    /// As of a short code of 3 bits.
     entry: u8,
+    /// Bits in front of the nibble, or of what follows where there is none.
+    code_bits: u8,
 }
 
-/// Reads a value code written in 5 bits; `None` where anything else stands.
-#[cold]
-#[inline(never)]
-fn literal(points: &mut Points, slot: usize, hot: Hot, walk: Walk, bytes: &[u8]) -> Option<Literal> {
-    let Walk { at, window, .. } = walk;
+/// Reads a value code written in 5 bits and counts it; `None` where anything else stands.
+#[inline(always)]
+fn literal(points: &mut Points, slot: usize, hot: Hot, window: u64) -> Option<Literal> {
     let shorts = (hot.0 >> KIND_SHIFT) as u8 & 3;
     let code = (window << shorts >> 59) as u8;
     if hot == Hot::NONE || window.leading_zeros() < u32::from(shorts) || code < code::VALUE_1 {
         return None;
     }
-    // No branches from here on: which code it is cannot be predicted.
-    let width = 4 * code.saturating_sub(code::VALUE_XOR - 1);
-    let nibble = width & 4;
-    let code_bits = shorts + 5;
-    let at = at - usize::from(code_bits + width);
-    let place = at >> 3;
-    if place < END {
-        return None;
-    }
-    let left = at & 7;
-    let open = (window << (code_bits + nibble)) & !(u64::MAX >> left);
-    let window_after = open | load(bytes, place) >> left;
-    let payload = (u64::from(payload(bytes, place).swap_bytes()) >> (32 - (width & 0x38))) as u32;
-    let low = (window << code_bits >> 60) as u32 & (u32::from(nibble >> 2) * 15);
-    let payload = payload << nibble | low;
-    let earlier = kind(code) << KIND_SHIFT | SAME;
     // Should the packet turn out to be cut within this turn, the decoder has failed and the count is of no use.
     points.tally(slot, code);
-    Some(Literal {
-        walk: Walk::new(at, window_after),
-        payload: payload.swap_bytes(),
-        entry: core::hint::select_unpredictable(code < code::VALUE_XOR, earlier, WORD),
-    })
+    let earlier = kind(code) << KIND_SHIFT | SAME;
+    let entry = if code < code::VALUE_XOR { earlier } else { 3 + code::value_bits(code) };
+    Some(Literal { entry, code_bits: shorts + 5 })
 }
 
 /// Second pass: takes the first `taken` measurements found.

@@ -121,6 +121,7 @@ impl Decoder {
             return Err(error);
         }
         if self.rows_stamp != rows.stamp() {
+            self.points.reserve(rows.count().min(self.options.max_signals));
             self.points.set_rows(|index| rows.row(index));
             self.rows_stamp = rows.stamp();
             self.hot.resize(self.points.capacity(), Hot::NONE);

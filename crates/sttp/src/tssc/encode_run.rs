@@ -64,7 +64,7 @@ pub(super) struct Summary {
 /// Encodes rows from `first` on as far as turns of the fast path go, and says how many. What stops it is left to the
 /// plain path.
 pub(super) fn run(encoder: &mut Encoder, bits: &mut BitWriter<'_>, rows: &MeasurementRows<'_>, first: usize) -> usize {
-    if encoder.path == Path::Plain {
+    if encoder.path == Path::Plain || encoder.follow.get(encoder.last).is_none_or(|&row| row == NO_ROW) {
         return 0;
     }
     #[cfg(target_arch = "x86_64")]
@@ -101,6 +101,7 @@ fn turns(
     let Encoder { points, times, follow, last, time, .. } = encoder;
     let mut writer = Writer::open(bits);
     while writer.position + TURN_BYTES + RESERVE <= writer.bytes.len() {
+        points.fetch_ahead(*last);
         let same_time = if rows.raw_time.is_empty() {
             let (Some(times), Some(now)) = (lanes(rows.time, at), *time) else {
                 break;

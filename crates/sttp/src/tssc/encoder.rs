@@ -69,6 +69,7 @@ impl Encoder {
         let mut encoded = Encoded::default();
         if self.indexes_stamp != indexes.stamp() {
             // What a point knows of its row is not true any more; it is learned again.
+            self.points.reserve(indexes.count());
             self.points.set_rows(|_| None);
             self.follow.fill(NO_ROW);
             self.indexes_stamp = indexes.stamp();

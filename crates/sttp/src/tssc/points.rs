@@ -36,6 +36,9 @@ impl Shorts {
     }
 }
 
+/// How many slots ahead a run asks for the rows of [`Points::literals`].
+const AHEAD: usize = 96;
+
 /// One unit of the countdown in [`Points::counts`].
 pub(super) const CODE: u32 = 1 << 24;
 
@@ -158,21 +161,27 @@ impl Points {
         *count = count.wrapping_add(1);
     }
 
+    /// Has the processor fetch what [`Points::tally`] needs for the eight slots that a run comes to next but some: where
+    /// signals are many it is far away, and nothing else of a point is so seldom used.
+    #[allow(clippy::inline_always, reason = "it is nothing but instructions of the loop that calls it")]
+    #[inline(always)]
+    pub(super) fn fetch_ahead(&self, slot: usize) {
+        let rows = self.literals.as_ptr().wrapping_add(slot + AHEAD);
+        for row in [0, 2, 4, 6] {
+            prefetch(rows.wrapping_add(row));
+        }
+    }
+
     /// Chooses the short codes anew from what was counted since the last time: after 6 codes, after 21 more, then
     /// after every 101.
     pub(super) fn adapt(&mut self, slot: usize) {
-        let mut stats = core::mem::take(&mut self.literals[slot]);
-        let shorts = &mut self.shorts[slot];
-        for (place, &code) in shorts.codes.iter().enumerate() {
-            if code != Shorts::NONE {
-                let count = &mut stats[code as usize & 31];
-                *count = count.wrapping_add((self.counts[slot] >> (8 * place)) as u8);
-            }
-        }
-        *shorts = best_shorts(&stats);
+        const CODES: [u8; 3] = [6, 21, 101];
+        let stats = core::mem::take(&mut self.literals[slot]);
         let phase = &mut self.phase[slot];
+        let total = CODES[usize::from(*phase)].into();
         *phase = (*phase + 1).min(2);
-        self.counts[slot] = CODE * if *phase == 1 { 21 } else { 101 };
+        self.shorts[slot] = best_shorts(stats, self.shorts[slot], self.counts[slot], total);
+        self.counts[slot] = CODE * u32::from(CODES[usize::from(*phase)]);
     }
 
     /// Takes the new rows of every point.
@@ -198,7 +207,7 @@ impl Points {
     fn push(&mut self, id: u32, next: u32, row: u32) -> usize {
         let slot = self.used;
         if slot + MARGIN >= self.id.len() {
-            self.grow();
+            self.resize((self.id.len() * 2).max(4 * MARGIN));
         }
         self.used += 1;
         self.id[slot] = id;
@@ -216,18 +225,26 @@ impl Points {
         slot
     }
 
-    fn grow(&mut self) {
-        let len = (self.id.len() * 2).max(4 * MARGIN);
-        self.counts.resize(len, CODE);
+    /// Makes room for so many points, if there is not.
+    pub(super) fn reserve(&mut self, points: usize) {
+        // The fresh point has a slot too.
+        let len = points + 1 + MARGIN;
+        if len > self.id.len() {
+            self.resize(len);
+        }
+    }
+
+    fn resize(&mut self, len: usize) {
+        lengthen(&mut self.counts, len, CODE);
         for words in
             [&mut self.id, &mut self.next, &mut self.flags, &mut self.flags_before].into_iter().chain(&mut self.values)
         {
-            words.resize(len, 0);
+            lengthen(words, len, 0);
         }
-        self.shorts.resize(len, Shorts::FIRST);
-        self.literals.resize(len, [0; 32]);
-        self.phase.resize(len, 0);
-        self.row.resize(len, NO_ROW);
+        lengthen(&mut self.shorts, len, Shorts::FIRST);
+        lengthen(&mut self.literals, len, [0; 32]);
+        lengthen(&mut self.phase, len, 0);
+        lengthen(&mut self.row, len, NO_ROW);
     }
 
     /// Slots that the arrays have room for, [`MARGIN`] included.
@@ -236,30 +253,63 @@ impl Points {
     }
 }
 
+/// [`Vec::resize`] that takes zeroed memory where there was none: it costs nothing before it is used.
+fn lengthen<T: Clone>(column: &mut Vec<T>, len: usize, value: T) {
+    if column.is_empty() {
+        *column = vec![value; len];
+    } else {
+        column.resize(len, value);
+    }
+}
+
+/// Has the processor fetch the cache line of an address, which need not be any's.
+#[allow(unsafe_code, reason = "the instruction has no safe name")]
+#[inline]
+fn prefetch<T>(place: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it reads and changes nothing, whatever the address, and every x86-64 processor has it.
+        // Gain, alone (100,000 synchrophasors): decoding 148 instead of 138 M/s, encoding 143 instead of 131.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// The short codes that make the counted codes smallest; fewer of them on a tie.
-fn best_shorts(stats: &[u8; 32]) -> Shorts {
-    // Where fewer than three codes came, the rest of the places keep what was shifted into them.
-    let mut best = [(0_u8, 0_u32), (1, 0), (2, 0)];
-    let mut total = 0;
-    for (quarter, counts) in stats.chunks_exact(8).enumerate() {
-        if counts.iter().all(|&count| count == 0) {
-            continue;
-        }
-        for (at, &count) in counts.iter().enumerate() {
-            let entry = ((quarter * 8 + at) as u8, u32::from(count));
-            total += entry.1;
-            if entry.1 > best[2].1 {
-                best[2] = entry;
-                if entry.1 > best[1].1 {
-                    best.swap(1, 2);
-                }
-                if entry.1 > best[0].1 {
-                    best.swap(0, 1);
-                }
-            }
+///
+/// `literals` are the counts of the codes written in 5 bits, `counts` those of the codes that were short, `total` all.
+#[inline]
+fn best_shorts(literals: [u8; 32], shorts: Shorts, counts: u32, total: i32) -> Shorts {
+    let mut stats = literals;
+    for (short, count) in shorts.codes.into_iter().zip(counts.to_le_bytes()) {
+        for (code, stat) in (0..).zip(&mut stats) {
+            *stat = stat.wrapping_add(if code == short { count } else { 0 });
         }
     }
+    // A count above its code, so that among equal counts the lowest code is the greatest; no two are the same.
+    let mut ranks = [0; 32];
+    for (code, (rank, stat)) in (0..).zip(ranks.iter_mut().zip(stats)) {
+        *rank = i16::from(stat) << 5 | (31 - code);
+    }
+    let mut best = [(0, 0); 3];
+    for (code, count) in &mut best {
+        let mut greatest = [0; 8];
+        for ranks in ranks.as_chunks::<8>().0 {
+            for (greatest, &rank) in greatest.iter_mut().zip(ranks) {
+                *greatest = rank.max(*greatest);
+            }
+        }
+        let greatest = greatest.into_iter().fold(0, i16::max);
+        for rank in &mut ranks {
+            *rank = if *rank == greatest { 0 } else { *rank };
+        }
+        *code = 31 - (greatest & 31) as u8;
+        *count = i32::from(greatest >> 5);
+    }
     let [(c1, n1), (c2, n2), (c3, n3)] = best;
+    // A code that did not come saves nothing, so where fewer than three came none of the others is chosen.
     let sizes = [5 * total, 6 * total - 5 * n1, 7 * total - 6 * n1 - 5 * n2, 8 * total - 7 * n1 - 6 * n2 - 5 * n3];
     let mut count = 0;
     for other in 1..4 {
@@ -267,7 +317,11 @@ fn best_shorts(stats: &[u8; 32]) -> Shorts {
             count = other;
         }
     }
-    let mut codes = [Shorts::NONE; 3];
-    codes[..count].copy_from_slice(&[c1, c2, c3][..count]);
+    let mut codes = [c1, c2, c3];
+    for (place, code) in codes.iter_mut().enumerate() {
+        if place >= count {
+            *code = Shorts::NONE;
+        }
+    }
     Shorts { codes, count: count as u8 }
 }
