@@ -1,5 +1,5 @@
 import { Block } from '../../ts/batch/index.js'
-import type { MemoryNetwork, Transport } from '../../ts/session/index.js'
+import type { Listener, Network, Transport } from '../../ts/session/index.js'
 import { type SttpCommand, type SttpControl, SttpEncoder, SttpUplink, sttpWriteResponse } from '../../ts/sttp/codec.js'
 
 const MODES = 0xe000_0262
@@ -18,8 +18,8 @@ export class ScriptedPublisher {
   #packets = 0
   #frames = 0
 
-  async listen(network: MemoryNetwork, port: number): Promise<void> {
-    await network.listen({ host: '127.0.0.1', port }, (transport) => this.#accept(transport))
+  listen(network: Network, port: number, host = '127.0.0.1'): Promise<Listener> {
+    return network.listen({ host, port }, (transport) => this.#accept(transport))
   }
 
   /** How often a command came. */

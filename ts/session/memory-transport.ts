@@ -328,6 +328,7 @@ class MemoryDatagrams implements Transport {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#gather.close()
     this.#wire.leave()
     queueMicrotask(() => this.#handler?.onClose())
   }

@@ -145,7 +145,10 @@ export abstract class Session implements AsyncDisposable {
   protected counted(id: number, count: number): void {
     const record = this.ledger.at(id)
     if (record === undefined) return
-    this.#count(record.cause, count - (record.count ?? 0))
+    const rows = count - (record.count ?? 0)
+    // They had come, and nobody had counted them before they were thrown away.
+    if (record.cause === 'queue') this.stats.received += rows
+    this.#count(record.cause, rows)
     this.ledger.complete(id, { count })
   }
 

@@ -146,6 +146,7 @@ export class UdpTransport implements Transport {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#overruns?.close()
+    this.#gather.close()
     this.#socket.close()
   }
 

@@ -33,6 +33,8 @@ export interface DatagramHandler {
 export interface DatagramParts extends Pick<BlockIntakeOptions, 'delivery' | 'ring' | 'stats' | 'signals'> {
   /** Notes the rows of a block from one on. */
   readonly observe: (block: Uint8Array, first: number) => void
+  /** Bytes of datagrams that may wait for room; 4 MiB unless told. */
+  readonly datagramBytes?: number
 }
 
 /** The data channel of a subscriber: datagrams that are decoded beside the connection by its downlink. */
@@ -60,6 +62,7 @@ export class DatagramIntake {
       host: group === undefined ? host : isSix ? '::' : '0.0.0.0',
       ...(group === undefined ? { from } : { group }),
       ...(group === undefined || place.host === undefined ? {} : { groupInterface: place.host }),
+      ...(parts.datagramBytes === undefined ? {} : { queueBytes: parts.datagramBytes }),
     })
     return new DatagramIntake(transport, place, parts, downlink, handler)
   }

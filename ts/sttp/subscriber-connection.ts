@@ -1,6 +1,5 @@
 import {
   BlockIntake,
-  type BlockIntakeOptions,
   type Clock,
   type MeasurandError,
   type Network,
@@ -17,7 +16,7 @@ import {
   sttpWriteCommand,
 } from './codec.js'
 import { COMMAND } from './codes.js'
-import { DatagramIntake, type DatagramPlace } from './datagram-intake.js'
+import { DatagramIntake, type DatagramParts, type DatagramPlace } from './datagram-intake.js'
 import { sttpError } from './error-codes.js'
 import { PauseGate } from './pause-gate.js'
 import { hostOf } from './publisher-address.js'
@@ -35,7 +34,7 @@ export interface ConnectionHandler {
 }
 
 /** What a connection is made of. */
-export interface ConnectionOptions extends Pick<BlockIntakeOptions, 'delivery' | 'ring' | 'stats' | 'signals'> {
+export interface ConnectionOptions extends DatagramParts {
   readonly transport: Transport
   readonly clock: Clock
   readonly handler: ConnectionHandler
@@ -44,8 +43,6 @@ export interface ConnectionOptions extends Pick<BlockIntakeOptions, 'delivery' |
   readonly silence: number
   /** ms that an answer may take. */
   readonly answerTimeout: number
-  /** Notes the rows of a block from one on. */
-  readonly observe: (block: Uint8Array, first: number) => void
   /** Bytes of a data packet, a cache and metadata at most. */
   readonly limits: { readonly frameBytes?: number; readonly cacheBytes?: number; readonly metadataBytes?: number }
 }

@@ -248,6 +248,7 @@ export class Subscriber extends SubscriberBufferBlocks {
       stats: this.stats,
       signals: this.signals,
       observe: this.observer(),
+      ...(this.#options.queueBytes === undefined ? {} : { datagramBytes: this.#options.queueBytes }),
     })
     this.#connection = connection
     this.#peer = transport.peer
