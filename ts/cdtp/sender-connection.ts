@@ -1,5 +1,6 @@
 import type { Clock } from '../session/clock.js'
 import { CAPTURE_KIND, type Network } from '../session/index.js'
+import { Vigil } from '../session/vigil.js'
 import { type CdtpFault, Indexer } from './codec.js'
 import type { MessageIndex } from './message-index.js'
 import type { DiscoveredService } from './service.js'
@@ -48,6 +49,7 @@ export class SenderConnection {
   readonly #options: SenderConnectionOptions
   readonly #indexer: Indexer
   readonly #observe: ReturnType<NonNullable<Network['observe']>> | undefined
+  readonly #vigil = new Vigil()
   #lastMessage: number
   #isClosed = false
 
@@ -95,6 +97,7 @@ export class SenderConnection {
     const message = frames[0] as Uint8Array
     let bytes = 0
     for (const frame of frames) bytes += frame.length
+    this.#vigil.saw(bytes)
     if (this.#observe !== undefined) this.#show(frames)
     handler.onFrames(frames, bytes)
     if (frames.length !== 1) {

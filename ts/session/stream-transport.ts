@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { sessionError } from './error-codes.js'
 import type { MeasurandError } from './errors.js'
 import type { Transport, TransportHandler } from './transport.js'
+import { Vigil } from './vigil.js'
 
 /** Bytes that a stream socket queues before `write` says to wait. */
 export const HIGH_WATER_MARK = 1 << 20
@@ -119,36 +120,16 @@ export class StreamTransport implements Transport {
   }
 }
 
-/** Bytes of a chunk from which a peer counts as one that sends as fast as it can. */
-const SATURATED = 64 * 1024
-/** Turns of the event loop without such a chunk after which the process may sleep. */
-const TURNS = 32
-
-/**
- * Reads a dialled socket into one buffer that is used again: half the work of `data` events.
- *
- * While chunks are large the event loop does not sleep between them, some 30 us each time: a peer on the same machine
- * that need not wake this process for every piece sends a third more.
- */
+/** Reads a dialled socket into one buffer that is used again: half the work of `data` events. */
 export class ReusedReader {
   readonly buffer = Buffer.allocUnsafeSlow(256 * 1024)
   onChunk: ((bytes: Uint8Array) => void) | undefined
-  #turns = 0
+  readonly #vigil = new Vigil()
 
   readonly callback = (length: number, buffer: Uint8Array): boolean => {
     this.onChunk?.(buffer.subarray(0, length))
-    if (length >= SATURATED) this.#stayAwake()
+    this.#vigil.saw(length)
     return true
-  }
-
-  #stayAwake(): void {
-    if (this.#turns === 0) setImmediate(this.#turn)
-    this.#turns = TURNS
-  }
-
-  readonly #turn = (): void => {
-    this.#turns--
-    if (this.#turns > 0) setImmediate(this.#turn)
   }
 }
 
