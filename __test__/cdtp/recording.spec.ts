@@ -10,7 +10,14 @@ import { PushTransport } from '../../ts/cdtp/push-transport.js'
 import { serveRecording } from '../../ts/cdtp/serve-recording.js'
 import { describeSource } from '../../ts/cdtp/source.js'
 import { pipeline } from '../../ts/ingest/index.js'
-import { CAPTURE_KIND, type CaptureItem, CapturingNetwork, systemClock, systemNetwork } from '../../ts/session/index.js'
+import {
+  CAPTURE_KIND,
+  type CaptureItem,
+  CapturingNetwork,
+  SimulatedClock,
+  systemClock,
+  systemNetwork,
+} from '../../ts/session/index.js'
 import { openRecording, StoreSink } from '../../ts/store/index.js'
 import { readRows } from '../../ts/store/rows.js'
 
@@ -68,6 +75,52 @@ test('a recording is served again: senders, numbers, tags and blocks as they cam
     t.deepEqual(await rowsIn(second as string, run), rows)
   }
   for (const directory of [first, second]) await rm(directory as string, { recursive: true })
+})
+
+test('the pace of a recording counts from when a receiver is there', async (t) => {
+  const HOUR = 3_600_000
+  const directory = await mkdtemp(join(tmpdir(), 'measurand-cdtp-'))
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const transmitter = await DataTransmitter.bind({ name: NAME, endpoint: ENDPOINT })
+  const recorder = new SimulatedClock()
+  const options = { runs: 1, reconnect: false, name: 'detector' } as const
+  const source = new EndpointSource('127.0.0.1', transmitter.port, { ...options, clock: recorder })
+  await source.connect()
+  const sink = await StoreSink.open(directory)
+  const recorded = pipeline(source, sink)
+  await transmitter.sendBor({}, {})
+  transmitter.startSending()
+  await transmitter.sendDataRecord(transmitter.newDataRecord())
+  await transmitter.stopSending()
+  await until(() => source.stats.received === 1)
+  await recorder.advance(HOUR)
+  await transmitter.sendEor({}, {})
+  await recorded
+  await sink.close()
+  await transmitter.close()
+
+  const clock = new SimulatedClock()
+  let sent: Promise<bigint> = Promise.resolve(0n)
+  let isSent = false
+  const port = await new Promise<number>((resolve) => {
+    sent = serveRecording({ directory, port: 0, speed: 1, clock, onListening: resolve })
+  })
+  void sent.then(() => {
+    isSent = true
+  })
+  await clock.advance(HOUR)
+  const again = new EndpointSource('127.0.0.1', port, options)
+  await again.connect()
+  const reading = again.consume(() => {})
+  await until(() => clock.pending > 0 || isSent)
+  t.false(isSent)
+  await until(() => again.stats.received === 1)
+  await clock.advance(HOUR)
+  t.is(await sent, 1n)
+  await reading
+  await rm(directory, { recursive: true })
 })
 
 test('runs are served in the order of their numbers', async (t) => {

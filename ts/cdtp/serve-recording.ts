@@ -70,6 +70,7 @@ export async function serveRecording(options: RecordingOptions): Promise<bigint>
             await pace.wait(cells.rx, signal)
           }
           await replay.take(cells)
+          if (replay.hasBegun) pace.begin(cells.rx)
           if (signal?.aborted) return replay.records
         }
       }
@@ -100,6 +101,8 @@ async function sourceOf(directory: string, wanted: string | undefined): Promise<
 class Replay {
   /** DATA records that were sent. */
   records = 0n
+  /** Whether a receiver has taken a message. */
+  hasBegun = false
   readonly #transport: PushTransport
   readonly #closed: Promise<void>
   readonly #writers = new Map<string, MessageWriter>()
@@ -150,22 +153,27 @@ class Replay {
     this.records += BigInt(message.records)
   }
 
-  #send(bytes: Uint8Array): Promise<void> {
+  async #send(bytes: Uint8Array): Promise<void> {
     const sent = new Promise<void>((resolve) => this.#transport.write(bytes, resolve))
-    return Promise.race([sent, this.#closed])
+    await Promise.race([sent, this.#closed])
+    this.hasBegun = true
   }
 }
 
-/** Holds rows back to the times at which they had come. */
+/** Holds rows back to the times at which they had come, counted from when a receiver is there. */
 class Pace {
   readonly #speed: number | undefined
   readonly #clock: Clock
-  #first: bigint | undefined
-  #start = 0
+  #begin: { readonly rx: bigint; readonly at: number } | undefined
 
   constructor(speed: number | undefined, clock: Clock) {
     this.#speed = speed
     this.#clock = clock
+  }
+
+  /** The row of this time was sent just now; the first call counts. */
+  begin(rx: bigint): void {
+    this.#begin ??= { rx, at: this.#clock.elapsed() }
   }
 
   isEarly(rx: bigint): boolean {
@@ -177,11 +185,7 @@ class Pace {
   }
 
   #left(rx: bigint): number {
-    if (this.#speed === undefined) return 0
-    if (this.#first === undefined) {
-      this.#first = rx
-      this.#start = this.#clock.elapsed()
-    }
-    return this.#start + Number(rx - this.#first) / 1e6 / this.#speed - this.#clock.elapsed()
+    if (this.#speed === undefined || this.#begin === undefined) return 0
+    return this.#begin.at + Number(rx - this.#begin.rx) / 1e6 / this.#speed - this.#clock.elapsed()
   }
 }
