@@ -1,56 +1,60 @@
 // Default settings, and a receiver that takes a tenth of what its transmitter could send: both ends stay in bounds.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 
 const BENCHES = join(import.meta.dirname, '..', '..', 'benches', 'cdtp')
 const RECORDS = 150
 const BYTES = 1 << 20
 /** MB/s; the transmitter alone sends over a GB/s. */
 const SLOW = 80
+/** Tells, when the process ends, the most memory that it ever had, KiB. */
+const TELL_PEAK =
+  "data:text/javascript,process.on('exit', () => process.stderr.write(`peak ${process.resourceUsage().maxRSS}\\n`))"
 
-/** The most memory that a process ever had, MiB; 0 once it is gone. */
-function peak({ pid }: ChildProcess): number {
-  try {
-    const [, kib = '0'] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return Number(kib) / 1024
-  } catch {
-    return 0
+/** One end of the transfer. */
+class End {
+  output = ''
+  readonly ended: Promise<number | null>
+  #errors = ''
+  readonly #child: ChildProcess
+
+  constructor(t: ExecutionContext, program: string, args: readonly (string | number)[]) {
+    const node = ['--import', 'tsx', '--import', TELL_PEAK, join(BENCHES, program), ...args.map(String)]
+    this.#child = spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'pipe'] })
+    t.teardown(() => void this.#child.kill('SIGKILL'))
+    this.#child.stdout?.on('data', (text: Buffer) => {
+      this.output += text.toString()
+    })
+    this.#child.stderr?.on('data', (text: Buffer) => {
+      this.#errors += text.toString()
+    })
+    this.ended = new Promise((resolve) => this.#child.once('close', resolve))
+  }
+
+  /** The first match in its output. */
+  async line(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.output)?.[1]
+      if (found !== undefined) return found
+      await new Promise((resolve) => this.#child.stdout?.once('data', resolve))
+    }
+  }
+
+  get peakMiB(): number {
+    return Number(/peak (\d+)/.exec(this.#errors)?.[1]) / 1024
   }
 }
 
 test('a receiver ten times too slow: less than 256 MiB at either end', async (t) => {
-  if (process.platform !== 'linux') return t.pass('peaks are read from /proc')
-  const start = (program: string, args: readonly (string | number)[]): ChildProcess => {
-    const child = spawn(process.execPath, ['--import', 'tsx', join(BENCHES, program), ...args.map(String)])
-    t.teardown(() => void child.kill('SIGKILL'))
-    return child
-  }
-  const peaks = { sender: 0, receiver: 0 }
-  const sender = start('sender.ts', ['measurand', RECORDS, BYTES])
-  const port = await new Promise<string>((resolve) => {
-    sender.stdout?.on('data', (text: Buffer) => {
-      const found = /port (\d+)/.exec(text.toString())?.[1]
-      if (found !== undefined) resolve(found)
-    })
-  })
-  const receiver = start('receiver.ts', ['measurand', port, RECORDS, BYTES, SLOW])
-  let output = ''
-  receiver.stdout?.on('data', (text: Buffer) => {
-    output += text.toString()
-  })
-  const look = setInterval(() => {
-    peaks.sender = Math.max(peaks.sender, peak(sender))
-    peaks.receiver = Math.max(peaks.receiver, peak(receiver))
-  }, 10)
-  const ended = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once('close', resolve))
-  t.deepEqual(await Promise.all([ended(sender), ended(receiver)]), [0, 0])
-  clearInterval(look)
-  t.is((JSON.parse(output) as { items: number }).items, RECORDS)
-  t.log(`sender ${peaks.sender.toFixed(0)} MiB, receiver ${peaks.receiver.toFixed(0)} MiB`)
-  for (const end of ['sender', 'receiver'] as const) {
-    t.true(peaks[end] > 20)
-    t.true(peaks[end] < 256, `${end}: ${peaks[end]} MiB`)
+  const sender = new End(t, 'sender.ts', ['measurand', RECORDS, BYTES])
+  const port = await sender.line(/port (\d+)/)
+  const receiver = new End(t, 'receiver.ts', ['measurand', port, RECORDS, BYTES, SLOW])
+  t.deepEqual(await Promise.all([sender.ended, receiver.ended]), [0, 0])
+  t.is((JSON.parse(receiver.output) as { items: number }).items, RECORDS)
+  t.log(`sender ${sender.peakMiB.toFixed(0)} MiB, receiver ${receiver.peakMiB.toFixed(0)} MiB`)
+  for (const { peakMiB } of [sender, receiver]) {
+    t.true(peakMiB > 20)
+    t.true(peakMiB < 256, `${peakMiB} MiB`)
   }
 })
