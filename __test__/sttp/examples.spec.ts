@@ -44,6 +44,18 @@ test.serial('historical replay', async (t) => {
   t.is(await publishing.ended, 0)
 })
 
+test.serial('reverse connection', async (t) => {
+  const subscribing = new Example(t, 'sttp-reverse-subscribe', ['0'])
+  const port = await subscribing.printed(/on port (\d+)/)
+  const publishing = new Example(t, 'sttp-reverse-publish', [`127.0.0.1:${port}`])
+  t.is(await subscribing.ended, 0, subscribing.output)
+  t.regex(subscribing.output, /^connected to 127\.0\.0\.1$/m)
+  const [, rows] = /^(\d+) measurements of 8 signals$/m.exec(subscribing.output) ?? []
+  t.true(Number(rows) >= 8 * 30 && Number(rows) % 8 === 0, subscribing.output)
+  publishing.enter()
+  t.is(await publishing.ended, 0, publishing.output)
+})
+
 test.serial('the seed’s two programs with each other', async (t) => {
   const metadata = join('__test__', 'vectors', 'sttp', 'metadata6.xml')
   const port = String(20_000 + (process.pid % 20_000))

@@ -1,12 +1,21 @@
 import { gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { Block } from '../../ts/batch/index.js'
-import { MemoryNetwork, SimulatedClock, type Transport } from '../../ts/session/index.js'
-import { type SttpControl, SttpEncoder, SttpUplink, sttpWriteCommand, sttpWriteResponse } from '../../ts/sttp/codec.js'
+import { MemoryNetwork, SimulatedClock, type StatusEvent, type Transport } from '../../ts/session/index.js'
+import {
+  type SttpCommand,
+  type SttpControl,
+  SttpDownlink,
+  SttpEncoder,
+  SttpUplink,
+  sttpWriteCommand,
+  sttpWriteResponse,
+} from '../../ts/sttp/codec.js'
 import { Publisher } from '../../ts/sttp/publisher.js'
+import type { PublisherOptions } from '../../ts/sttp/publisher-options.js'
 import { Subscriber } from '../../ts/sttp/subscriber.js'
 import type { PayloadEncoding } from '../../ts/sttp/subscription.js'
-import { Synthetic } from '../../ts/sttp/synthetic.js'
+import { Synthetic, syntheticId } from '../../ts/sttp/synthetic.js'
 
 const PORT = 7165
 const TSSC = 0xe000_0262
@@ -197,22 +206,62 @@ test('B7: statements are joined for a publisher that cuts at semicolons', async 
   t.deepEqual(quirks(), ['text-length-prefix', 'filter-cut-at-semicolons'])
 })
 
-test('B8: a setting without a value does not refuse the subscription', async (t) => {
+/** A publisher, and the bytes of a client who has subscribed by a connection string of its own. */
+async function subscribedBy(t: ExecutionContext, settings: string, options: PublisherOptions = {}) {
   const network = new MemoryNetwork()
-  const publisher = new Publisher({ network })
+  const told: string[] = []
+  const onStatus = ({ state, detail }: StatusEvent): void => {
+    if (state === 'peer-quirk') told.push(String(detail?.['quirk']))
+  }
+  const publisher = new Publisher({ network, onStatus, ...options })
   t.teardown(() => publisher.close())
   publisher.defineMetadata(new Synthetic({ signals: 2 }).metadata())
   await publisher.start({ host: '127.0.0.1', port: PORT })
   const transport = await network.dial({ host: '127.0.0.1', port: PORT })
-  transport.start({ onChunk() {}, onClose() {} })
-  transport.write(sttpWriteCommand({ type: 'defineOperationalModes', modes: TSSC }))
-  const words = Buffer.from(`throttled=false;requestNaNValueFilterfalse;filterExpression={${EVERYTHING}}`)
-  const payload = Buffer.alloc(5)
-  payload[0] = 2
-  payload.writeUInt32BE(words.length, 1)
-  transport.write(sttpWriteCommand({ type: 'other', code: 2, payload: Buffer.concat([payload, words]) }))
+  const controls: SttpControl[] = []
+  const downlink = new SttpDownlink()
+  const block = new Block(64)
+  transport.start({
+    onChunk(bytes) {
+      for (let from = 0, status = 1; status !== 0; from += block.consumed) {
+        block.clear()
+        status = downlink.decode(bytes.subarray(from), block.bytes)
+        for (let control = downlink.takeControl(); control !== null; control = downlink.takeControl()) {
+          controls.push(control)
+        }
+      }
+    },
+    onClose() {},
+  })
+  const send = (command: SttpCommand): void => void transport.write(sttpWriteCommand(command))
+  send({ type: 'defineOperationalModes', modes: TSSC })
+  const words = Buffer.from(`filterExpression={${EVERYTHING}}; ${settings}`)
+  const head = Buffer.alloc(5)
+  head[0] = 2
+  head.writeUInt32BE(words.length, 1)
+  send({ type: 'other', code: 2, payload: Buffer.concat([head, words]) })
   await turns()
+  send({ type: 'confirmUpdateSignalIndexCache' })
+  await turns()
+  const quirks = (): string[] => {
+    t.deepEqual(publisher.subscribers[0]?.quirks, told)
+    return told
+  }
+  return { publisher, controls, quirks }
+}
+
+const python = 'assemblyInfo={source=STTP Python Library; version=0.7.6; updatedOn=2026-07-13}'
+
+test('B8: a setting without a value does not refuse the subscription', async (t) => {
+  const { publisher, quirks } = await subscribedBy(t, 'throttled=false;requestNaNValueFilterfalse')
   t.is(publisher.subscribers[0]?.signals, 2)
+  t.deepEqual(quirks(), ['setting-without-value'])
+})
+
+test('B10: sttpapi’s subscriber is never sent the second base time', async (t) => {
+  // What is sent then is in base-times.spec.ts.
+  const { quirks } = await subscribedBy(t, python)
+  t.deepEqual(quirks(), ['one-base-time'])
 })
 
 test('B9: data of the second cache without its flag', async (t) => {
@@ -230,18 +279,12 @@ test('B9: data of the second cache without its flag', async (t) => {
 })
 
 test('B11: who cannot use keys gets no encrypted data, and is told why', async (t) => {
-  const network = new MemoryNetwork()
-  const publisher = new Publisher({ network, dataChannel: { encryption: 'always' } })
-  t.teardown(() => publisher.close())
-  await publisher.start({ host: '127.0.0.1', port: PORT })
-  const transport = await network.dial({ host: '127.0.0.1', port: PORT })
-  const answers: string[] = []
-  transport.start({ onChunk: (bytes) => answers.push(Buffer.from(bytes).toString('latin1')), onClose() {} })
-  transport.write(sttpWriteCommand({ type: 'defineOperationalModes', modes: 0xc000_0222 }))
-  const subscription = { flags: 2, source: 'STTP Python Library', dataChannel: 9000 }
-  transport.write(sttpWriteCommand({ type: 'subscribe', subscription }))
-  await turns()
-  t.regex(answers.join(''), /STTP Python Library cannot read encrypted data/)
+  const options = { dataChannel: { encryption: 'always' } } as const
+  const { controls, quirks } = await subscribedBy(t, `dataChannel={localport=9000}; ${python}`, options)
+  t.true(
+    controls.some(({ type, text }) => type === 'failed' && /Python Library cannot read encrypted/.test(text ?? '')),
+  )
+  t.deepEqual(quirks(), ['one-base-time', 'cipher-keys-misread'])
 })
 
 test('B13: half a measurement in the stream is told, counted and survived', async (t) => {
@@ -261,4 +304,22 @@ test('B13: half a measurement in the stream is told, counted and survived', asyn
     await turns()
   }
   t.is(subscriber.state, 'connected')
+})
+
+test('B16: who takes the flags of a buffer block for a cache gets neither flags nor gzip', async (t) => {
+  for (const [source, flags] of [
+    ['STTP Go Library', 0],
+    ['STTP C++ Library', 0],
+    ['some program', 0x09],
+  ] as const) {
+    const { publisher, controls, quirks } = await subscribedBy(t, `assemblyInfo={source=${source}; version=1}`)
+    const payload = Buffer.alloc(5000, 7)
+    t.is(publisher.broadcastBufferBlock(syntheticId(1), payload), 1)
+    const block = (): SttpControl | undefined => controls.find(({ type }) => type === 'bufferBlock')
+    for (let wait = 0; wait < 500 && block() === undefined; wait++) await turns()
+    t.is(block()?.flags, flags)
+    t.is(block()?.payload?.length === 5000, flags === 0)
+    t.deepEqual(quirks(), flags === 0 ? ['buffer-blocks-without-flags'] : [])
+    await publisher.close()
+  }
 })

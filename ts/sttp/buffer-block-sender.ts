@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../session/index.js'
 import { BUFFER_BLOCK } from './buffer-block.js'
 import { type SttpSubscription, sttpWriteResponse } from './codec.js'
 import { hasModes, MODE } from './codes.js'
+import { knowsBlockFlags } from './subscriber-quirks.js'
 
 /** What a sender of buffer blocks needs of its connection. */
 export interface BufferBlockHost {
@@ -138,13 +139,11 @@ export class BufferBlockSender {
 /** The setting of a subscription that says when blocks are sent again, in s, and its default in ms. */
 const RETRANSMISSION = 'bufferblockretransmissiontimeout'
 const RETRANSMISSION_DELAY = 5000
-/** Subscribers that know no flags. */
-const FLAGLESS = /^STTP (Go|C\+\+) /
 
 /** How blocks are sent to a client of these operational modes. */
 export function bufferBlockForm(subscription: SttpSubscription | undefined, modes: number): BufferBlockForm {
-  const { source = '', other = [] } = subscription ?? {}
-  const hasFlags = !FLAGLESS.test(source)
+  const { other = [] } = subscription ?? {}
+  const hasFlags = knowsBlockFlags(subscription ?? {})
   const named = other.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === RETRANSMISSION)
   const seconds = named < 0 ? Number.NaN : Number(other[named + 1])
   return {

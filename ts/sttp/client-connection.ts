@@ -5,12 +5,13 @@ import { ClientStats } from './client-stats.js'
 import { asSttpError, type SttpCommand, type SttpSubscription, SttpUplink, sttpWriteResponse } from './codec.js'
 import { COMMAND, datagramModes, isTssc, STTPAPI, versionOf } from './codes.js'
 import type { Cohort } from './cohort.js'
-import { CohortMember, type MemberHost } from './cohort-member.js'
+import { CohortMember } from './cohort-member.js'
 import type { ClientDescription, ConnectionHost } from './connection-host.js'
 import type { DataChannel } from './data-channel.js'
 import { guidText } from './measurement.js'
 import { Notifications, textNotification } from './notifications.js'
 import type { ServedSubscription } from './served-subscription.js'
+import { subscriberQuirks } from './subscriber-quirks.js'
 
 /** A publisher says that it is alive this often, ms. */
 const NO_OP_INTERVAL = 5000
@@ -19,7 +20,7 @@ const REFUSED_DELAY = 1000
 /** A client has this long to confirm a cache when the publisher stops, ms. */
 const CONFIRMATION_DELAY = 5000
 /** One subscriber of a {@link Publisher}. */
-export class ClientConnection implements MemberHost {
+export class ClientConnection {
   /** The publisher's id of it. */
   readonly id: Uint8Array = randomBytes(16)
   readonly stats: ClientStats
@@ -39,6 +40,7 @@ export class ClientConnection implements MemberHost {
   #channelOf = ''
   /** Subscriptions so far: one that waits for its data channel may be overtaken. */
   #subscriptions = 0
+  readonly #quirks = new Set<string>()
   #isClosed = false
 
   constructor(transport: Transport, host: ConnectionHost) {
@@ -71,7 +73,7 @@ export class ClientConnection implements MemberHost {
     return this.#modes ?? 0
   }
 
-  /** What it has asked for, while it is subscribed. */
+  /** What it has asked for, while it is subscribed. @internal */
   get subscription(): SttpSubscription | undefined {
     return this.#subscription
   }
@@ -81,7 +83,7 @@ export class ClientConnection implements MemberHost {
     return this.#served !== undefined
   }
 
-  /** The cohort by which it is served, unless by a history. */
+  /** The cohort by which it is served, unless by a history. @internal */
   get cohort(): Cohort | undefined {
     return this.#served instanceof CohortMember ? this.#served.cohort : undefined
   }
@@ -130,6 +132,7 @@ export class ClientConnection implements MemberHost {
       encoding: isTssc(this.modes) ? 'tssc' : 'compact',
       isSubscribed: this.isSubscribed,
       filter: filterExpression,
+      quirks: [...this.#quirks],
       signals: this.#served?.signals ?? 0,
       stats: { ...this.stats.snapshot(), queuedBytes: this.queuedBytes },
     }
@@ -307,6 +310,11 @@ export class ClientConnection implements MemberHost {
   }
 
   #subscribe(subscription: SttpSubscription): void {
+    for (const quirk of subscriberQuirks(subscription)) {
+      if (this.#quirks.has(quirk)) continue
+      this.#quirks.add(quirk)
+      this.#host.told(this, { kind: 'quirk', quirk })
+    }
     if (((subscription.flags ?? 0) & 1) !== 0) {
       this.#answer('failed', COMMAND.subscribe, 'Synchronized subscriptions are not supported.')
       return

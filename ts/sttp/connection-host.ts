@@ -32,6 +32,7 @@ export interface ConnectionHost {
 export type ConnectionEvent =
   | { readonly kind: 'joined' | 'unsubscribed' }
   | { readonly kind: 'left'; readonly error?: MeasurandError }
+  | { readonly kind: 'quirk'; readonly quirk: string }
   | { readonly kind: 'subscribed'; readonly signals: number }
   | { readonly kind: 'user-command'; readonly number: number; readonly payload: Uint8Array }
   | { readonly kind: 'processing-interval'; readonly interval: number }
@@ -51,6 +52,8 @@ export interface ClientDescription {
   readonly encoding: PayloadEncoding
   readonly isSubscribed: boolean
   readonly filter: string | null
+  /** What it does otherwise than the protocol and is borne, by name. */
+  readonly quirks: readonly string[]
   /** Signals of its subscription. */
   readonly signals: number
   readonly stats: StatsSnapshot

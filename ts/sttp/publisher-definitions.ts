@@ -14,6 +14,7 @@ export abstract class PublisherDefinitions extends Session {
   readonly signals = new SignalTable()
   /** GUID of this publisher. */
   readonly nodeId: string
+  /** @internal */
   protected readonly published: PublisherMetadata
   #isTelling = false
 

@@ -40,7 +40,7 @@ export abstract class SubscriberBufferBlocks extends SubscriberRecovery {
     this.#areRecorded = options.recordBufferBlocks ?? false
   }
 
-  /** Blocks are numbered from 0 on each connection. */
+  /** Blocks are numbered from 0 on each connection. @internal */
   protected beginBlocks(connection: SubscriberConnection): void {
     this.#connection = connection
     const host: BufferBlockHost = {
@@ -57,19 +57,19 @@ export abstract class SubscriberBufferBlocks extends SubscriberRecovery {
     this.#intake = new BufferBlockIntake(host, this.#limit)
   }
 
-  /** The signals of later blocks are those of a signal index cache, whose rows are given. */
+  /** The signals of later blocks are those of a signal index cache, whose rows are given. @internal */
   protected useCacheForBlocks({ cacheIndex = 0, indexes }: SttpControl, rows: Uint32Array): void {
     this.#intake?.setCache(cacheIndex, indexes as Int32Array, rows)
   }
 
-  /** Takes a block that came. */
+  /** Takes a block that came. @internal */
   protected takeBlock(control: SttpControl): void {
     const { sequence = 0, flags = 0 } = control
     if (flags & BUFFER_BLOCK.confirm) this.#connection?.send({ type: 'confirmBufferBlock', sequence })
     this.#intake?.take(control)
   }
 
-  /** The connection is over. */
+  /** The connection is over. @internal */
   protected endBlocks(): void {
     this.#records?.finish()
     this.#records = undefined

@@ -35,7 +35,7 @@ export abstract class SubscriberMetadata extends SubscriberEvents {
     return value * (details?.scale ?? 1) + (details?.offset ?? 0)
   }
 
-  /** The rows of the signals of a signal index cache, in its order; they are added with what the metadata say of them. */
+  /** The rows of the signals of a signal index cache, in its order; they are added with what the metadata say of them. @internal */
   protected rowsOf({ signalIds, sources = [], keyIds }: SttpControl): Uint32Array {
     // A copy: the table keeps views of it, and the cache's bytes need not stay with them.
     const ids = (signalIds as Uint8Array).slice()
@@ -53,6 +53,8 @@ export abstract class SubscriberMetadata extends SubscriberEvents {
    * Reads metadata as they came. Those that cannot be read are told and done without: measurements do not need them.
    *
    * @param requested when they were asked for, as the clock's elapsed time
+   *
+   * @internal
    */
   protected async takeMetadata(payload: Uint8Array, requested: number, quirk: (name: string) => void): Promise<void> {
     try {

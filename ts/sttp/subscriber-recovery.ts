@@ -40,10 +40,10 @@ export abstract class SubscriberRecovery extends SubscriberMetadata {
     )
   }
 
-  /** Whether gaps can be fetched back from this publisher. */
+  /** Whether gaps can be fetched back from this publisher. @internal */
   protected abstract get servesHistory(): boolean
 
-  /** Subscribes, on a connection of its own, to what was between two times, ns since 1970-01-01 UTC. */
+  /** Subscribes, on a connection of its own, to what was between two times, ns since 1970-01-01 UTC. @internal */
   protected abstract readHistory(start: bigint, stop: bigint): Promise<HistoryReader>
 
   /** Another connection is made; gives what notes the rows of its blocks, from one on. */

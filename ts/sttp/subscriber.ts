@@ -464,11 +464,12 @@ export class Subscriber extends SubscriberBufferBlocks {
     this.finished()
   }
 
-  /** sttpapi's publisher does not regard limits; one that has dialled us is not to be dialled; a history has no other. */
+  /** sttpapi's publisher does not regard limits; one that has dialled us is not to be dialled; a history has no other. @internal */
   protected get servesHistory(): boolean {
     return !this.#quirks.isSttpapi && this.#access instanceof DialledPublisher && !isHistorical(this.#wanted)
   }
 
+  /** @internal */
   protected async readHistory(start: bigint, stop: bigint): Promise<HistoryReader> {
     const { host, port } = (this.#access as DialledPublisher).endpoint
     const { filterExpression, settings } = this.#wanted as WantedSubscription
