@@ -279,6 +279,10 @@ test('a recording: windows, strides, extremes, losses, one that is still written
     await new RecordingNode(directory, { source: 'plant', allowance: 10 }).getData(['a'], EPOCH, EPOCH + 100, null),
     false,
   )
+  const little = new RecordingNode(directory, { source: 'plant', allowance: 10 })
+  t.like(await got(little, ['b', 'a'], EPOCH, EPOCH + 100, 50), { data: { a: [0, 500], b: [0, 500] } })
+  t.is(await little.getData(['a', 'b'], EPOCH, EPOCH + 0.55, null), false)
+  t.like(await got(little, ['a', 'b'], EPOCH, EPOCH + 0.45, null), { data: { a: [0, 1, 2, 3, 4], b: [0, 1, 2, 3, 4] } })
   const peaks = new RecordingNode(directory, { source: 'plant', decimation: 'extremes' })
   const thin = await got(peaks, ['a'], EPOCH, EPOCH + 100, 10)
   t.true(thin !== false && thin.data['a']?.includes(1e6), 'the spike is there')

@@ -11,6 +11,7 @@ import {
   type TableField,
   TableNode,
   type TableNodeConfig,
+  type TableRequest,
   type TableSamples,
   type TableWindow,
 } from './table-node.js'
@@ -30,7 +31,7 @@ interface Known {
   readonly until: number | undefined
 }
 
-/** Rows that are gathered before they are thinned. */
+/** Samples that are gathered before they are thinned, of all signals. */
 const GATHERED = 1 << 20
 
 /**
@@ -76,20 +77,41 @@ export class RecordingNode extends TableNode {
     return (await this.#state()).tables
   }
 
-  protected async read(table: Table, [name]: readonly string[], window: TableWindow): Promise<TableSamples> {
+  protected async read(table: Table, fields: readonly string[], window: TableWindow): Promise<TableSamples> {
+    const { value } = await this.samples([{ table, fields }], window).next()
+    return value as TableSamples
+  }
+
+  /** Reads the files once for all signals that are asked for. */
+  protected override async *samples(
+    requests: readonly TableRequest[],
+    window: TableWindow,
+  ): AsyncGenerator<TableSamples> {
     const { signals, until } = await this.#state()
-    const field = name as string
+    const gathered = new Map<number, Gathered>()
+    for (const { table, fields } of requests) {
+      const [field] = fields as [string]
+      const type = table.fields[field]?.type ?? 'number'
+      const limit = Math.max(GATHERED / requests.length, 1024)
+      const { decimation } = this.config
+      gathered.set(signals.get(field) as number, new Gathered(type, { ...window, decimation, limit }))
+    }
     const source = await this.#open({
       // A double near a time may be beyond its ns: the window is cut in doubles, below.
       since: secondsToNs(window.from) - 1000n,
       until: secondsToNs(window.to) + 1000n,
-      signals: [String(signals.get(field))],
+      signals: Array.from(gathered.keys(), String),
     })
-    const type = table.fields[field]?.type ?? 'number'
-    const gathered = new Gathered(type, window.minStride, this.config.decimation)
-    for await (const batch of source) gathered.add(batch)
-    const { t, values } = gathered.between(window)
-    return { t, values: { [field]: values['value'] ?? [] }, finalizedUntil: until ?? null }
+    for await (const batch of source) {
+      gather(batch, gathered)
+      // What is more than is given at once need not be read to its end; what is thinned is not that much.
+      if (window.minStride === null && sum(gathered) > this.allowance) break
+    }
+    for (const { fields } of requests) {
+      const [field] = fields as [string]
+      const { t, values } = (gathered.get(signals.get(field) as number) as Gathered).all()
+      yield { t, values: { [field]: values['value'] ?? [] }, finalizedUntil: until ?? null }
+    }
   }
 
   async #open(selection: { since?: bigint; until?: bigint; signals?: readonly string[] }): Promise<RecordingSource> {
@@ -129,17 +151,50 @@ function spanOf(first: bigint, last: bigint): Span {
   return { from: nsToSeconds(first), to: nsToSeconds(last) }
 }
 
-/** The samples of one signal, thinned whenever they become many. */
+/** Puts the rows of a batch to those of their signals. */
+function gather(batch: Batch, gathered: ReadonlyMap<number, Gathered>): void {
+  if (batch instanceof MeasurementBatch) {
+    const { value, signal } = batch
+    const seconds = secondsOf(batch.time)
+    for (let row = 0; row < batch.length; row++)
+      gathered.get(signal[row] as number)?.push(seconds[row] as number, value[row])
+  } else if (batch.table === 'measurement') {
+    for (const { time, signal, text, value } of rowsOf({ rows: batch.length, columns: batch.columns() })) {
+      const samples = gathered.get(Number(signal))
+      samples?.push(typeof time === 'bigint' ? nsToSeconds(time) : Number.NaN, samples.isText ? text : value)
+    }
+  }
+}
+
+function sum(gathered: ReadonlyMap<number, Gathered>): number {
+  let count = 0
+  for (const { length } of gathered.values()) count += length
+  return count
+}
+
+interface Gathering extends TableWindow {
+  readonly decimation: TableNodeConfig['decimation']
+  /** Samples that are gathered before they are thinned. */
+  readonly limit: number
+}
+
+/** The samples of one signal in a window, thinned whenever they become many. */
 class Gathered {
+  readonly isText: boolean
   readonly #thin: (t: Float64Array, values: TableSamples['values'][string]) => Uint32Array
   readonly #type: TableField['type']
+  readonly #window: Pick<TableWindow, 'from' | 'to'>
+  readonly #least: number
   #buffer: TimelineBuffer
   #limit: number
 
-  constructor(type: TableField['type'], minStride: number | null, decimation: TableNodeConfig['decimation']) {
+  constructor(type: TableField['type'], { from, to, minStride, decimation, limit }: Gathering) {
+    this.#window = { from, to }
+    this.isText = type === 'string'
     this.#type = type
     this.#buffer = new TimelineBuffer({ value: type })
-    this.#limit = minStride === null ? Number.POSITIVE_INFINITY : GATHERED
+    this.#least = limit
+    this.#limit = minStride === null ? Number.POSITIVE_INFINITY : limit
     // What is left still has the extremes of every stride, and those are all that is wanted of it.
     this.#thin = (t, values) =>
       decimation === 'extremes' && type === 'number'
@@ -147,30 +202,23 @@ class Gathered {
         : strideRows(t, minStride)
   }
 
-  add(batch: Batch): void {
-    if (batch instanceof MeasurementBatch) {
-      const { value } = batch
-      const seconds = secondsOf(batch.time)
-      for (let row = 0; row < batch.length; row++) this.#push(seconds[row] as number, value[row])
-    } else if (batch.table === 'measurement') {
-      for (const { time, text, value } of rowsOf({ rows: batch.length, columns: batch.columns() })) {
-        this.#push(typeof time === 'bigint' ? nsToSeconds(time) : Number.NaN, this.#type === 'string' ? text : value)
-      }
-    }
+  get length(): number {
+    return this.#buffer.length
   }
 
-  between(window: Pick<TableWindow, 'from' | 'to'>): Omit<TableSamples, 'finalizedUntil'> {
-    return this.#buffer.window(window)
+  all(): Omit<TableSamples, 'finalizedUntil'> {
+    return this.#buffer.window(this.#window)
   }
 
-  #push(time: number, value: unknown): void {
-    if (Number.isNaN(time)) return
+  push(time: number, value: unknown): void {
+    const { from, to } = this.#window
+    if (!(time >= from && time < to)) return
     this.#buffer.push(time, [value])
     if (this.#buffer.length < this.#limit) return
-    const { t, values } = this.between({ from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY })
+    const { t, values } = this.all()
     const column = values['value'] as TableSamples['values'][string]
     const rows = this.#thin(t, column)
-    this.#limit = Math.max(GATHERED, 2 * rows.length)
+    this.#limit = Math.max(this.#least, 2 * rows.length)
     this.#buffer = new TimelineBuffer({ value: this.#type })
     for (const row of rows) this.#buffer.push(t[row] as number, [column[row]])
   }

@@ -41,6 +41,12 @@ export interface TableWindow {
   readonly minStride: number | null
 }
 
+/** Fields of a table that are to be read. */
+export interface TableRequest {
+  readonly table: Table
+  readonly fields: readonly string[]
+}
+
 /** What a node of tables can be told. */
 export interface TableNodeConfig extends DataNodeConfig {
   /** The node's name. */
@@ -81,6 +87,11 @@ export abstract class TableNode extends DataNodeServer {
     this.description = config.description ?? null
   }
 
+  /** Samples beyond which `getData` answers `false`. */
+  protected get allowance(): number {
+    return this.config.allowance ?? 10_000_000
+  }
+
   /** The tables that there are now. */
   protected abstract tables(): readonly Table[] | Promise<readonly Table[]>
 
@@ -90,6 +101,11 @@ export abstract class TableNode extends DataNodeServer {
     fields: readonly string[],
     window: TableWindow,
   ): TableSamples | Promise<TableSamples>
+
+  /** The samples of each request, in this order: table by table, unless a subclass can read several in one pass. */
+  protected async *samples(requests: readonly TableRequest[], window: TableWindow): AsyncGenerator<TableSamples> {
+    for (const { table, fields } of requests) yield await this.read(table, fields, window)
+  }
 
   /** What is known to be missing. */
   losses(): Iterable<LossRecord> {
@@ -127,14 +143,17 @@ export abstract class TableNode extends DataNodeServer {
     const { from, to } = window(start, end)
     const data: Record<string, Column> = Object.fromEntries(names.map((name) => [name, []]))
     const timeline: Record<string, TimelineSamples> = {}
-    let left = this.config.allowance ?? 10_000_000
-    for (const table of await this.tables()) {
-      const wanted = names.filter((name) => Object.hasOwn(table.fields, name))
-      if (wanted.length === 0 || !(to > from)) continue
-      const samples = await this.read(table, wanted, { from, to, minStride })
-      const rows = this.#rows(table, wanted, samples, minStride)
+    if (!(to > from)) return { data, timeline }
+    const requests = (await this.tables()).flatMap((table): TableRequest[] => {
+      const fields = names.filter((name) => Object.hasOwn(table.fields, name))
+      return fields.length === 0 ? [] : [{ table, fields }]
+    })
+    let [left, next] = [this.allowance, 0]
+    for await (const samples of this.samples(requests, { from, to, minStride })) {
+      const { table, fields } = requests[next++] as TableRequest
+      const rows = this.#rows(table, fields, samples, minStride)
       if (rows.length === 0) continue
-      for (const name of wanted) {
+      for (const name of fields) {
         const values = samples.values[name]
         if (values === undefined) continue
         data[name] = pick(values, rows) as Column
