@@ -89,3 +89,9 @@ test.serial('sttpapi subscribes to us: by UDP, irregular times, every flag', asy
 test.serial('sttpapi subscribes to us: compact of version 1 with a plain cache', (t) =>
   publishTo(t, ALL, '--mode', 'compact', '--version', '1', '--no-sic-gzip'),
 )
+test.serial('sttpapi subscribes to us: TSSC of version 1', (t) =>
+  publishTo(t, ALL, '--mode', 'tssc', '--version', '1', '--cycle-flags'),
+)
+test.serial('sttpapi subscribes to us: TSSC of version 3', (t) =>
+  publishTo(t, ALL, '--mode', 'tssc', '--version', '3', '--cycle-flags'),
+)

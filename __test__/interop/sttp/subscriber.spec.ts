@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import { nativeIdText } from '../../../ts/batch/index.js'
 import { measurementAt } from '../../../ts/sttp/measurement-reader.js'
 import { Subscriber } from '../../../ts/sttp/subscriber.js'
-import type { PayloadEncoding } from '../../../ts/sttp/subscription.js'
+import type { PayloadEncoding, ProtocolVersion } from '../../../ts/sttp/subscription.js'
 import { compactImage, signalNumber } from '../../judge/sttp/known-values.js'
 import { Peer } from './peer.js'
 
@@ -21,16 +21,18 @@ interface Case {
   /** The subscription is made a second time behind so many measurements. */
   readonly again?: number
   readonly quirks?: readonly string[]
+  readonly version?: ProtocolVersion
 }
 
 /** Subscribes to the real sttpapi and compares every value, flag and time. */
 async function subscribeTo(t: ExecutionContext, wanted: Case, ...args: string[]): Promise<void> {
-  const { encoding = 'tssc', filter = EVERYTHING, signals = SIGNALS, samples = SAMPLES } = wanted
+  const { encoding = 'tssc', filter = EVERYTHING, signals = SIGNALS, samples = SAMPLES, version = 2 } = wanted
   const base = ['--signals', `${SIGNALS}`, '--samples', `${samples}`, '--rate', '300']
   const peer = new Peer('pub.py', ...base, ...args)
   t.teardown(() => peer.kill())
   const port = await peer.listening()
-  const subscriber = new Subscriber({ wait: 5000, autoReconnect: false, statusMessage: false, errorMessage: false })
+  const quiet = { statusMessage: false, errorMessage: false } as const
+  const subscriber = new Subscriber({ wait: 5000, autoReconnect: false, version, ...quiet })
   void subscriber.subscribe(filter, { encoding })
   await subscriber.connect(`127.0.0.1:${port}`)
   const jitters = args.includes('--jitter')
@@ -96,3 +98,8 @@ test.serial('the stock publisher, subscribed again: its TSSC goes on', (t) =>
   subscribeTo(t, { again: 600, quirks: ['text-length-prefix', 'cache-size', 'tssc-not-reset'] }),
 )
 test.serial('the repaired publisher, subscribed again', (t) => subscribeTo(t, { again: 600 }, '--patched'))
+for (const version of [1, 3] as const) {
+  test.serial(`the repaired publisher by TSSC of version ${version}`, (t) =>
+    subscribeTo(t, { version }, '--patched', '--cycle-flags'),
+  )
+}
