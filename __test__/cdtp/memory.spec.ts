@@ -1,7 +1,7 @@
 // Default settings, and a receiver that takes a tenth of what its transmitter could send: both ends stay in bounds.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { Program } from '../program.js'
 
 const BENCHES = join(import.meta.dirname, '..', '..', 'benches', 'cdtp')
 const RECORDS = 150
@@ -14,45 +14,23 @@ const TELL_PEAK =
   "data:text/javascript,process.on('exit', () => process.stderr.write(`peak ${process.resourceUsage().maxRSS}\\n`))"
 
 /** One end of the transfer. */
-class End {
-  output = ''
-  readonly ended: Promise<number | null>
-  #errors = ''
-  readonly #child: ChildProcess
-
+class End extends Program {
   constructor(t: ExecutionContext, program: string, args: readonly (string | number)[]) {
-    const node = ['--import', 'tsx', '--import', TELL_PEAK, join(BENCHES, program), ...args.map(String)]
-    this.#child = spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'pipe'] })
-    t.teardown(() => void this.#child.kill('SIGKILL'))
-    this.#child.stdout?.on('data', (text: Buffer) => {
-      this.output += text.toString()
-    })
-    this.#child.stderr?.on('data', (text: Buffer) => {
-      this.#errors += text.toString()
-    })
-    this.ended = new Promise((resolve) => this.#child.once('close', resolve))
-  }
-
-  /** The first match in its output. */
-  async line(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const found = pattern.exec(this.output)?.[1]
-      if (found !== undefined) return found
-      await new Promise((resolve) => this.#child.stdout?.once('data', resolve))
-    }
+    super(process.execPath, ['--import', 'tsx', '--import', TELL_PEAK, join(BENCHES, program), ...args.map(String)])
+    t.teardown(() => void this.kill())
   }
 
   get peakMiB(): number {
-    return Number(/peak (\d+)/.exec(this.#errors)?.[1]) / 1024
+    return Number(/peak (\d+)/.exec(this.output)?.[1]) / 1024
   }
 }
 
 test('a receiver ten times too slow: less than 256 MiB at either end', async (t) => {
   const sender = new End(t, 'sender.ts', ['measurand', RECORDS, BYTES])
-  const port = await sender.line(/port (\d+)/)
+  const port = await sender.printed(/port (\d+)/)
   const receiver = new End(t, 'receiver.ts', ['measurand', port, RECORDS, BYTES, SLOW])
   t.deepEqual(await Promise.all([sender.ended, receiver.ended]), [0, 0])
-  t.is((JSON.parse(receiver.output) as { items: number }).items, RECORDS)
+  t.regex(receiver.output, new RegExp(`"items":${RECORDS},`))
   t.log(`sender ${sender.peakMiB.toFixed(0)} MiB, receiver ${receiver.peakMiB.toFixed(0)} MiB`)
   for (const { peakMiB } of [sender, receiver]) {
     t.true(peakMiB > 20)

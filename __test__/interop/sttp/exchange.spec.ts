@@ -37,7 +37,7 @@ for (const mode of ['tssc', 'compact'] as const) {
     await allConfirmed
     // It knows no confirmation of texts.
     t.is(await publisher.notify('maintenance at noon'), 0)
-    t.is(await peer.ended(), 0, peer.output)
+    t.is(await peer.ended, 0, peer.output)
     t.regex(peer.output, /blocks=5 responses=\[0, 1, .* 15\] texts=\['maintenance at noon'\] wrong=\[\]/)
     t.deepEqual(commands, numbers.map(command))
     t.is(publisher.ledger.totals.records, 0)
@@ -57,7 +57,7 @@ for (const mode of ['tssc', 'compact'] as const) {
     void subscriber.subscribe('FILTER ActiveMeasurements WHERE True', { encoding: mode })
     await subscriber.connect(`127.0.0.1:${port}`)
     for (const number of numbers) subscriber.sendUserCommand(number, Buffer.from(command(number)))
-    t.is(await peer.ended(), 0, peer.output)
+    t.is(await peer.ended, 0, peer.output)
     await subscriber.closed
     t.regex(peer.output, /confirmed=\[0, 1, 2, 3, 4\] commands=/)
     t.deepEqual(

@@ -48,7 +48,7 @@ async function publishTo(t: import('ava').ExecutionContext, expect: number, ...a
       if (n % 10 === 9) await new Promise((resolve) => setImmediate(resolve))
     }
   }
-  const code = await peer.ended()
+  const code = await peer.ended
   t.regex(peer.output, new RegExp(`received=${expect} lost=0 wrong=0`))
   t.is(code, 0, peer.output)
   t.is(publisher.stats.dropped, 0)

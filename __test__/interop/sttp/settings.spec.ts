@@ -25,7 +25,7 @@ async function received(
   })
   for await (const { state } of publisher.status) if (state === 'peer-subscribed') break
   publish(publisher)
-  t.is(await peer.ended(), 0, peer.output)
+  t.is(await peer.ended, 0, peer.output)
   t.regex(peer.output, /end errors=\[\]/)
   return [...peer.output.matchAll(/^(\d+) (\S+) (\d+) (\d+)$/gm)].map(([, k, value, ticks, flags]) => [
     Number(k),
