@@ -9,9 +9,8 @@ const BYTES = 1 << 20
 /** MB/s; the transmitter alone sends over a GB/s. */
 const SLOW = 80
 /** Tells, when the process ends, the most memory that it ever had, KiB. */
-// biome-ignore lint/suspicious/noTemplateCurlyInString: it is a program.
 const TELL_PEAK =
-  "data:text/javascript,process.on('exit', () => process.stderr.write(`peak ${process.resourceUsage().maxRSS}\\n`))"
+  "data:text/javascript,process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS))"
 
 /** One end of the transfer. */
 class End extends Program {
