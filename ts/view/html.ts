@@ -14,7 +14,9 @@ h1::before { content: ''; display: inline-block; width: 10px; height: 10px; marg
 #counters b { color: #111827 }
 #counters .warn b { color: #b91c1c }
 nav { grid-row: 2 / 4; border-right: 1px solid #d1d5db; padding: 8px; overflow: auto; display: flex; flex-direction: column; gap: 6px }
-nav label { display: block; padding: 1px 0; white-space: nowrap }
+nav p { margin: 0; display: flex; gap: 6px; align-items: center }
+nav p input { min-width: 0; flex: 1 }
+nav label { display: block; padding: 1px 0; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
 nav small { color: #6b7280 }
 main { overflow: auto; padding: 4px }
 #rows { grid-column: 2; height: 30vh; overflow: auto; border-top: 1px solid #d1d5db; padding: 4px 8px; font: 12px/1.5 ui-monospace, monospace }
@@ -22,6 +24,14 @@ main { overflow: auto; padding: 4px }
 #rows div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
 #rows time { color: #6b7280 }
 #rows b { font-weight: 600; padding: 0 6px }
+.tight { position: relative }
+.tight span { position: absolute; left: 4px; top: 50%; transform: translateY(-50%); width: 58px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: right; font-size: 11px; line-height: 1 }
+.tight:last-child span { top: calc(50% - 13px) }
+@media (max-width: 700px) {
+  body { grid-template: auto auto minmax(0, 1fr) auto / minmax(0, 1fr) }
+  header, #rows { grid-column: 1 }
+  nav { grid-row: auto; border-right: 0; border-bottom: 1px solid #d1d5db; max-height: 22vh }
+}
 .trace .u-title { font-size: 12px; font-weight: 600; line-height: 1.2; text-align: left; padding-left: 68px }
 `
 
@@ -39,11 +49,12 @@ export const HTML = `<!doctype html>
 <body>
 <header>
 <h1 id="title">measurand</h1>
-<div id="counters"></div>
 <label>span <select id="span"><option value="2">2 s</option><option value="10" selected>10 s</option><option value="60">1 min</option><option value="600">10 min</option></select></label>
+<label>scale <select id="scale"><option value="own">each its own</option><option value="same">the same for all</option></select></label>
 <button id="pause" type="button">pause</button>
+<div id="counters"></div>
 </header>
-<nav aria-label="signals"><input id="filter" type="search" placeholder="filter" aria-label="filter signals"><div id="list"></div></nav>
+<nav aria-label="signals"><p><input id="filter" type="search" placeholder="filter" aria-label="filter signals"><button id="all" type="button">all</button><button id="none" type="button">none</button></p><div id="list"></div></nav>
 <main id="plots"></main>
 <section id="rows" aria-label="newest rows" hidden></section>
 <script src="/uplot.js"></script>

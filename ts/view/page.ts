@@ -13,15 +13,22 @@ type PlotClass = new (options: object, data: readonly (readonly number[])[], tar
 export function page(): void {
   const UPlot = (globalThis as unknown as { uPlot: PlotClass }).uPlot
   const SHOWN_FIRST = 8
+  /** What a page may ask for. */
+  const MOST = 64
   const COLORS = ['#1a6fb4', '#c2410c', '#15803d', '#7c3aed', '#b91c1c', '#0e7490', '#a16207', '#be185d']
   const element = (id: string): HTMLElement => document.getElementById(id) as HTMLElement
   const [list, plots, counters, title] = [element('list'), element('plots'), element('counters'), element('title')]
   const filter = element('filter') as HTMLInputElement
   const span = element('span') as HTMLSelectElement
+  const scale = element('scale') as HTMLSelectElement
   const pause = element('pause') as HTMLButtonElement
   const rows = element('rows')
   const ROWS_SHOWN = 100
   const TITLE = 20
+  const AXIS = 26
+  /** Below this a trace has its name beside it and no values at its axis. */
+  const TIGHT = 56
+  const LEAST = 15
 
   interface Trace {
     readonly id: number
@@ -42,12 +49,13 @@ export function page(): void {
   let isDirty = false
   /** Whether the user has chosen what is shown. */
   let isChosen = false
+  let isSpanChosen = false
   let socket: WebSocket
   let last: { at: number; received: number } | undefined
 
   const spanMs = (): number => Number(span.value) * 1000
   const width = (): number => Math.max(200, plots.clientWidth - 8)
-  const height = (): number => Math.max(64, Math.floor((plots.clientHeight - 8) / Math.max(1, shown.length)) - TITLE)
+  const room = (): number => Math.floor((plots.clientHeight - 8 - AXIS) / Math.max(1, shown.length))
 
   function connect(): void {
     socket = new WebSocket(`ws://${location.host}/stream`)
@@ -74,30 +82,51 @@ export function page(): void {
     document.title = message.name
     const known = new Set(message.signals.map(({ id }) => id))
     shown = shown.filter((id) => known.has(id))
-    if (!isChosen || shown.length === 0) shown = message.signals.slice(0, SHOWN_FIRST).map(({ id }) => id)
+    if (!isChosen) shown = message.signals.slice(0, SHOWN_FIRST).map(({ id }) => id)
+    if (!isSpanChosen) span.value = fittingSpan(message)
     drawList()
     look()
   }
 
+  /** A slow source is shown for so long that there is something to see. */
+  function fittingSpan({ signals }: SourceMessage): string {
+    const rate = Math.max(0, ...signals.map(({ rateHz }) => rateHz ?? 0))
+    if (rate === 0 || 10 * rate >= 20) return '10'
+    return 60 * rate >= 20 ? '60' : '600'
+  }
+
+  function wanted(): SourceMessage['signals'] {
+    const text = filter.value.toLowerCase()
+    return (source?.signals ?? []).filter(({ name, kind }) => `${kind} ${name}`.toLowerCase().includes(text))
+  }
+
+  /** The user chooses what is shown. */
+  function choose(ids: number[]): void {
+    isChosen = true
+    shown = [...new Set(ids)].sort((a, b) => a - b).slice(0, MOST)
+    for (const box of list.querySelectorAll('input')) {
+      box.checked = shown.includes(Number(box.value))
+      box.disabled = !box.checked && shown.length === MOST
+    }
+    look()
+  }
+
   function drawList(): void {
-    const wanted = filter.value.toLowerCase()
     list.replaceChildren(
-      ...(source?.signals ?? [])
-        .filter(({ name, kind }) => `${kind} ${name}`.toLowerCase().includes(wanted))
+      ...wanted()
         .slice(0, 2000)
         .map(({ id, name, kind, unit, rateHz }) => {
           const label = document.createElement('label')
           const box = document.createElement('input')
           box.type = 'checkbox'
+          box.value = String(id)
           box.checked = shown.includes(id)
-          box.onchange = () => {
-            isChosen = true
-            shown = box.checked ? [...shown, id].sort((a, b) => a - b) : shown.filter((other) => other !== id)
-            look()
-          }
+          box.disabled = !box.checked && shown.length === MOST
+          box.onchange = () => choose(box.checked ? [...shown, id] : shown.filter((other) => other !== id))
           const small = document.createElement('small')
           small.textContent = [kind, unit, rateHz === null ? '' : `${rateHz} Hz`].filter(Boolean).join(' ')
           label.append(box, ` ${name || id} `, small)
+          label.title = label.textContent ?? ''
           return label
         }),
     )
@@ -117,25 +146,35 @@ export function page(): void {
     const signal = source?.signals.find((known) => known.id === id)
     const color = COLORS[index % COLORS.length] as string
     const box = document.createElement('div')
-    box.className = 'trace'
+    const isLast = index === shown.length - 1
+    const isTight = room() < TIGHT
+    box.className = isTight ? 'trace tight' : 'trace'
     plots.append(box)
     const name = signal?.name || String(id)
+    const kind = signal?.kind && !name.includes(signal.kind) ? ` · ${signal.kind}` : ''
+    const unit = signal?.unit ? ` [${signal.unit}]` : ''
+    if (isTight) {
+      const tag = document.createElement('span')
+      tag.textContent = name
+      tag.title = `${name}${kind}${unit}`
+      box.append(tag)
+    }
     const line = { stroke: color, width: 1, points: { show: false }, spanGaps: false }
     const axis = { size: 64, font: '11px system-ui', grid: { stroke: '#e5e7eb' } }
     const plot = new UPlot(
       {
         width: width(),
-        height: height(),
-        title: signal?.kind ? `${name} · ${signal.kind}` : name,
+        height: Math.max(LEAST, isTight ? room() : room() - TITLE) + (isLast ? AXIS : 0),
+        title: isTight ? '' : `${name}${kind}${unit}`,
         ms: 1,
         cursor: { sync: { key: 'all' } },
         legend: { show: false },
         // The same for all, whether their axis shows or not: traces lie below one another.
-        padding: [8, 24, 6, 0],
+        padding: isTight ? [1, 24, 1, axis.size] : [8, 24, 6, 0],
         scales: { x: { time: true, auto: false } },
         axes: [
-          { ...axis, size: 26, show: index === shown.length - 1 },
-          { ...axis, space: 18 },
+          { ...axis, size: AXIS, show: isLast },
+          { ...axis, space: 18, show: !isTight, values: (_: Plot, ticks: number[]) => numbers(ticks) },
         ],
         series: [{}, { ...line, label: 'min' }, { ...line, label: 'max' }],
         bands: [{ series: [2, 1], fill: `${color}40` }],
@@ -144,6 +183,18 @@ export function page(): void {
       box,
     )
     return { id, box, plot, x: [], min: [], max: [] }
+  }
+
+  /** Short enough for the axis: a prefix for all, and as many digits as tell them apart. */
+  function numbers(ticks: number[]): string[] {
+    const greatest = Math.max(...ticks.map(Math.abs))
+    const step = Math.abs((ticks[1] ?? 1) - (ticks[0] ?? 0))
+    const thousands = greatest === 0 ? 0 : Math.max(-4, Math.min(6, Math.floor(Math.log10(greatest) / 3 + 1e-9)))
+    const shift = thousands === 1 ? 0 : thousands
+    const digits = Math.max(0, Math.min(6, Math.ceil(-Math.log10(step / 1000 ** shift) - 1e-9)))
+    const prefix = ['p', 'n', 'µ', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'][shift + 4]
+    const format = { minimumFractionDigits: digits, maximumFractionDigits: digits }
+    return ticks.map((tick) => `${(tick / 1000 ** shift).toLocaleString('en', format)}${tick === 0 ? '' : prefix}`)
   }
 
   function takePixels(bytes: ArrayBuffer): void {
@@ -183,15 +234,28 @@ export function page(): void {
     if (!isDirty || isPaused) return
     isDirty = false
     const from = newest - spanMs()
+    let widest = 0
     for (const one of traces.values()) {
       let old = 0
       while (old < one.x.length && (one.x[old] as number) < from) old++
       if (old > 0) for (const column of [one.x, one.min, one.max]) column.splice(0, old)
       const gapped = withGaps(one)
       one.plot.setData(gapped, true)
-      one.plot.setScale('x', { min: from, max: newest })
+      one.plot.setScale('x', { min: Math.round(from), max: Math.round(newest) })
+      widest = Math.max(widest, heightOf(one))
+    }
+    if (scale.value === 'own') return
+    // As many units a pixel for all, each around its own middle: amplitudes can be compared.
+    for (const one of traces.values()) {
+      if (one.x.length === 0) continue
+      const middle = Math.min(...one.min) + heightOf(one) / 2
+      const half = 0.52 * (widest || 1)
+      one.plot.setScale('y', { min: middle - half, max: middle + half })
     }
   }
+
+  /** From the least to the greatest value shown. */
+  const heightOf = ({ min, max }: Trace): number => (min.length === 0 ? 0 : Math.max(...max) - Math.min(...min))
 
   /** Breaks the line where several pixels and a sample period have nothing. */
   function withGaps({ id, x, min, max }: Trace): (number | null)[][] {
@@ -264,7 +328,16 @@ export function page(): void {
   }
 
   filter.oninput = drawList
-  span.onchange = look
+  span.onchange = () => {
+    isSpanChosen = true
+    look()
+  }
+  scale.onchange = look
+  element('all').onclick = () => choose([...shown, ...wanted().map(({ id }) => id)])
+  element('none').onclick = () => {
+    const hidden = new Set(wanted().map(({ id }) => id))
+    choose(shown.filter((id) => !hidden.has(id)))
+  }
   pause.onclick = () => {
     isPaused = !isPaused
     pause.textContent = isPaused ? 'go on' : 'pause'

@@ -94,6 +94,48 @@ test('traces scroll in Chromium', async (t) => {
   await server.close()
 })
 
+test('80 channels: as many as a page may show, one scale for all, in one window', async (t) => {
+  const callback = (): Float32Array => Float32Array.from({ length: 640 }, (_, at) => Math.floor(at / 8) * Math.random())
+  const server = new TiAServer(['127.0.0.1', 0])
+  await server.start([
+    new TiASignalConfig({ channels: 80, sampleRate: 512, blocksize: 8, callback, id: 0, sigtype: TIA_SIG_EEG }),
+  ])
+  const client = new TiAClient('127.0.0.1', server.port, { name: 'eeg-80' })
+  await client.connect()
+  await client.startStreaming()
+  const view = await View.open(client)
+  void client.consume((batch) => view.write(batch))
+  await looked(t, view.url, 'view-80', async (page) => {
+    const traces = (count: number) =>
+      page.waitForFunction((wanted) => document.querySelectorAll('.trace canvas').length === wanted, count)
+    await page.setViewportSize({ width: 1920, height: 1080 })
+    await traces(8)
+    await page.click('#none')
+    await traces(0)
+    await page.click('#all')
+    await traces(64)
+    t.is(await page.locator('nav input[type=checkbox]:disabled').count(), 16)
+    t.is(await page.locator('.tight span').first().textContent(), 'channel1')
+    t.true(await page.evaluate(() => (document.getElementById('plots') as HTMLElement).scrollHeight < 1100))
+    await page.selectOption('#scale', 'same')
+    // The 63rd channel is 62 times as high as the second: with one scale the second is a line.
+    await page.waitForFunction(() => {
+      const [second = 0, last = 0] = [1, 62].map((index) => {
+        const canvas = document.querySelectorAll<HTMLCanvasElement>('.trace canvas')[index]
+        const image = canvas?.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height)
+        return image?.data.filter((byte, at) => at % 4 === 3 && byte > 0).length ?? 0
+      })
+      return second > 100 && last > 4 * second
+    })
+    await page.fill('#filter', 'channel7')
+    await page.click('#none')
+    await traces(63)
+  })
+  await view.close()
+  await client.close()
+  await server.close()
+})
+
 test('numbers in events are traces, the newest events are listed', async (t) => {
   const world = await World.open(t)
   await world.define('orders')
