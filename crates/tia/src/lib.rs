@@ -21,6 +21,7 @@ mod packet_decoder;
 mod samples;
 mod sequence;
 mod signal_type;
+mod stop;
 
 pub use channel_selection::{ChannelSelection, SelectionError, SignalSelection};
 pub use framer::{FramerOptions, SampleOrder, Version};

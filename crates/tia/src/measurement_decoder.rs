@@ -3,6 +3,7 @@ use measurand_columns::{Columns, Status, TIME_UNKNOWN};
 use crate::framer::{Framer, FramerOptions, Head, SampleOrder};
 use crate::packet_decoder::{Inspection, Verdict};
 use crate::samples::copy_samples;
+use crate::stop::Stop;
 use crate::{Block, Notice, PacketError};
 
 /// Rows of the signal table for the channels of a signal type.
@@ -53,9 +54,7 @@ pub struct MeasurementDecoder {
     emitted: usize,
     mapped: u64,
     scratch: Vec<u8>,
-    notice: Option<Notice>,
-    error: Option<(PacketError, usize)>,
-    lost: bool,
+    stop: Stop,
     last_timestamp: u64,
 }
 
@@ -71,9 +70,7 @@ impl MeasurementDecoder {
             emitted: 0,
             mapped: 0,
             scratch: Vec::new(),
-            notice: None,
-            error: None,
-            lost: false,
+            stop: Stop::default(),
             last_timestamp: 0,
         }
     }
@@ -99,18 +96,18 @@ impl MeasurementDecoder {
 
     /// What the decoder stopped for with [`Status::Control`].
     pub fn take_notice(&mut self) -> Option<Notice> {
-        self.notice.take()
+        self.stop.notice.take()
     }
 
     /// What it stopped for with [`Status::Malformed`] or [`Status::Lost`], and how many bytes are lost with it: the
     /// datagram, or all that is there of the stream.
     pub fn take_error(&mut self) -> Option<(PacketError, usize)> {
-        self.error.take()
+        self.stop.error.take()
     }
 
     /// Whether framing was lost: a new connection is needed.
     pub fn is_lost(&self) -> bool {
-        self.lost
+        self.stop.lost
     }
 
     /// Bytes held of a packet that is not whole yet.
@@ -123,7 +120,7 @@ impl MeasurementDecoder {
     /// A block that fills up inside a packet goes on there in the next call.
     pub fn decode(&mut self, chunk: &[u8], block: &mut measurand_columns::Block<'_>) -> (Status, usize) {
         let mut at = 0;
-        if self.lost {
+        if self.stop.lost {
             return (Status::Lost, 0);
         }
         block.mark_present(Columns::SEQ | Columns::IDX);
@@ -136,11 +133,11 @@ impl MeasurementDecoder {
             let head = match self.framer.next(chunk, at) {
                 Ok(Some(head)) => head,
                 Ok(None) => return Status::NeedMore,
-                Err(error) => return self.fail(error, chunk, at),
+                Err(error) => return self.stop.fail(&self.framer, error, chunk, at),
             };
             let Some(anchor) = self.anchor else {
                 let (first, last, steps) = self.framer.times(&head, chunk, *at);
-                return self.say(Notice::Anchor { first, last, steps });
+                return self.stop.say(Notice::Anchor { first, last, steps });
             };
             match self.inspection.look(&head, &self.framer) {
                 Verdict::Take => {}
@@ -148,17 +145,17 @@ impl MeasurementDecoder {
                     if matches!(notice, Notice::Restart { .. }) {
                         self.anchor = None;
                     }
-                    return self.say(notice);
+                    return self.stop.say(notice);
                 }
                 Verdict::Skip(notice) => {
                     self.framer.advance(&head, at);
-                    return self.say(notice);
+                    return self.stop.say(notice);
                 }
             }
             if self.mapped != self.inspection.generation()
                 && let Some(notice) = self.map()
             {
-                return self.say(notice);
+                return self.stop.say(notice);
             }
             if !self.rows(&head, anchor, chunk, *at, block) {
                 return Status::Full;
@@ -227,24 +224,6 @@ impl MeasurementDecoder {
         }
         self.mapped = self.inspection.generation();
         None
-    }
-
-    fn say(&mut self, notice: Notice) -> Status {
-        self.notice = Some(notice);
-        Status::Control
-    }
-
-    #[cold]
-    fn fail(&mut self, error: PacketError, chunk: &[u8], at: &mut usize) -> Status {
-        let start = *at;
-        if self.framer.options().datagrams {
-            Framer::skip_datagram(chunk, at);
-            self.error = Some((error, (*at - start).saturating_sub(2)));
-            return Status::Malformed;
-        }
-        self.error = Some((error, self.framer.pending() + chunk.len() - start));
-        self.lost = true;
-        Status::Lost
     }
 }
 

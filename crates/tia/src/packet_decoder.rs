@@ -3,6 +3,7 @@ use measurand_columns::Status;
 use crate::framer::{Framer, FramerOptions, Head};
 use crate::packet::bits;
 use crate::samples::copy_samples;
+use crate::stop::Stop;
 use crate::{Arrival, Block, Notice, PacketBlock, PacketError, Sequence};
 
 /// What both decoders do with a packet before they take its samples: its id and the order of its blocks.
@@ -120,32 +121,30 @@ impl Inspection {
 pub struct PacketDecoder {
     framer: Framer,
     inspection: Inspection,
-    notice: Option<Notice>,
-    error: Option<(PacketError, usize)>,
-    lost: bool,
+    stop: Stop,
 }
 
 impl PacketDecoder {
     /// A decoder; `document` are the meta info's signals in its order, by which a wrong order of blocks is detected.
     pub fn new(options: FramerOptions, document: Vec<Block>) -> Self {
         let (framer, inspection) = (Framer::new(options), Inspection::new(document));
-        Self { framer, inspection, notice: None, error: None, lost: false }
+        Self { framer, inspection, stop: Stop::default() }
     }
 
     /// What the decoder stopped for with [`Status::Control`].
     pub fn take_notice(&mut self) -> Option<Notice> {
-        self.notice.take()
+        self.stop.notice.take()
     }
 
     /// What it stopped for with [`Status::Malformed`] or [`Status::Lost`], and how many bytes are lost with it: the
     /// datagram, or all that is there of the stream.
     pub fn take_error(&mut self) -> Option<(PacketError, usize)> {
-        self.error.take()
+        self.stop.error.take()
     }
 
     /// Whether framing was lost: a new connection is needed.
     pub fn is_lost(&self) -> bool {
-        self.lost
+        self.stop.lost
     }
 
     /// The version of the packets; [`crate::Version::Auto`] until the first is whole.
@@ -163,7 +162,7 @@ impl PacketDecoder {
     /// [`Status::Full`] with an empty block means that the block has too few samples for the next packet.
     pub fn decode(&mut self, chunk: &[u8], block: &mut PacketBlock<'_>) -> (Status, usize) {
         let mut at = 0;
-        let status = if self.lost { Status::Lost } else { self.fill(chunk, &mut at, block) };
+        let status = if self.stop.lost { Status::Lost } else { self.fill(chunk, &mut at, block) };
         (status, at)
     }
 
@@ -173,18 +172,16 @@ impl PacketDecoder {
             let head = match self.framer.next(chunk, at) {
                 Ok(Some(head)) => head,
                 Ok(None) => return Status::NeedMore,
-                Err(error) => return self.fail(error, chunk, at),
+                Err(error) => return self.stop.fail(&self.framer, error, chunk, at),
             };
             match self.inspection.look(&head, &self.framer) {
                 Verdict::Take => {}
                 Verdict::Say(notice) => {
-                    self.notice = Some(notice);
-                    return Status::Control;
+                    return self.stop.say(notice);
                 }
                 Verdict::Skip(notice) => {
-                    self.notice = Some(notice);
                     self.framer.advance(&head, at);
-                    return Status::Control;
+                    return self.stop.say(notice);
                 }
             }
             let blocks = self.inspection.blocks();
@@ -203,19 +200,6 @@ impl PacketDecoder {
                 self.inspection.follow(packets as u64);
             }
         }
-    }
-
-    #[cold]
-    fn fail(&mut self, error: PacketError, chunk: &[u8], at: &mut usize) -> Status {
-        let start = *at;
-        if self.framer.options().datagrams {
-            Framer::skip_datagram(chunk, at);
-            self.error = Some((error, (*at - start).saturating_sub(2)));
-            return Status::Malformed;
-        }
-        self.error = Some((error, self.framer.pending() + chunk.len() - start));
-        self.lost = true;
-        Status::Lost
     }
 }
 
