@@ -201,12 +201,12 @@ function throughNode(work: Work): Contender {
   }
 }
 
-/** What criterion measures of the same case in the crate, in this run. */
-function inCrate({ codec, direction, signals, shape }: Work): Contender {
+/** What criterion measures in the crate in this run: the codec alone, or the same frames without the call from Node. */
+function inCrate({ codec, direction, signals, shape }: Work, what: 'codec' | 'frames'): Contender {
   return {
-    who: 'measurand, the crate alone',
+    who: what === 'codec' ? 'measurand, the crate alone' : 'measurand, the crate with frames',
     async round(): Promise<Sample> {
-      const filter = `${codec} ${direction} ${signals} ${shape}$`
+      const filter = `${codec} ${direction} ${what === 'codec' ? '' : 'frames '}${signals} ${shape}$`
       const args = ['bench', '-p', 'measurand-sttp', '--bench', 'codec', '--quiet', '--', filter, '--noplot']
       const done = spawnSync('cargo', [...args, '--warm-up-time', '0.3', '--measurement-time', '1'], {
         cwd: ROOT,
@@ -246,7 +246,8 @@ export function* codecs(quick: boolean): Generator<Case> {
             per: 1e6,
             contenders: [
               throughNode(work),
-              inCrate(work),
+              inCrate(work, 'frames'),
+              inCrate(work, 'codec'),
               inPython(work),
               ...(isQuoted ? [{ who: 'cppapi 0c30753', quoted: CPP[name], source: QUOTED }] : []),
             ],

@@ -1,17 +1,4 @@
 // The only file of this system that touches the addon.
-import {
-  SttpCipher,
-  SttpDataSet,
-  SttpDownlink,
-  SttpEncoder,
-  SttpLatestMeasurements,
-  SttpRowTimes,
-  SttpUplink,
-  sttpCodeName,
-  sttpTimeConstraint,
-  sttpWriteCommand,
-  sttpWriteResponse,
-} from '../native/index.js'
 import { fromNative, type MeasurandError } from '../session/index.js'
 
 export type { SttpCommand, SttpControl, SttpDownlinkOptions, SttpFault, SttpSubscription } from '../native/index.js'
@@ -27,7 +14,7 @@ export {
   sttpTimeConstraint,
   sttpWriteCommand,
   sttpWriteResponse,
-}
+} from '../native/index.js'
 
 /** The typed error of what the addon threw. */
 export function asSttpError(thrown: unknown): MeasurandError {

@@ -46,7 +46,9 @@ pub fn from_ns(time: i64) -> f64 {
     let dividend = magnitude << shift;
     let quotient = dividend / NANOSECONDS as u128;
     let sticky = u128::from(!dividend.is_multiple_of(NANOSECONDS as u128));
-    let value = (quotient | sticky) as f64 * 2_f64.powi(-(shift as i32));
+    // `powi` does not promise an exact power.
+    let scale = f64::from_bits(u64::from(1023 - shift) << 52);
+    let value = (quotient | sticky) as f64 * scale;
     if time < 0 { -value } else { value }
 }
 

@@ -1,15 +1,25 @@
 //! How many measurements a second one thread decodes from the wire to the columns, and encodes back.
 //!
-//! Cases are named `<codec> <decode|encode> <signals> <shape>`; throughput is in measurements.
+//! Cases are named `<codec> <decode|encode> <signals> <shape>`; throughput is in measurements. `frames` in front of
+//! the signals is what a connection has to do, and what the addon is called for: `Downlink` on chunks of 64 KiB, `Encoder`
+//! into a slab. `columns <signals>` is the conversion alone, from columns as the wire has them (ticks, float32) to ours.
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use measurand_columns::{Block, Columns, Layout};
-use measurand_sttp::{MeasurementRows, SignalIndexes, SignalRows, compact, tssc};
+use measurand_columns::{Block, Columns, Layout, Status, ticks};
+use measurand_sttp::{
+    CacheRecord, Downlink, DownlinkOptions, Encoder, EncoderOptions, MeasurementRows, OperationalModes, Response,
+    SignalIndexCache, SignalIndexes, SignalRows, Subscription, Uuid, compact, tssc,
+};
 
 const START: i64 = 1_704_067_200_000_000_000;
 const FRAME_NS: i64 = 33_333_300;
+/// What a socket's read gives.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// What a publisher writes into, again and again.
+const SLAB_BYTES: usize = 256 * 1024;
+const COMPACT: OperationalModes = OperationalModes(0xC000_0222);
 
 /// What the values of a signal do from frame to frame.
 #[derive(Clone, Copy, Debug)]
@@ -129,9 +139,18 @@ impl Ring {
     }
 
     fn block(&mut self) -> Block<'_> {
-        let bytes = bytemuck::cast_slice_mut(&mut self.memory);
-        Block::format(bytes, self.layout).expect("the layout sized it");
-        Block::open(bytes).expect("it was formatted")
+        let layout = self.layout;
+        Block::format(self.bytes(), layout).expect("the layout sized it");
+        self.opened()
+    }
+
+    /// The block with the rows that are in it.
+    fn opened(&mut self) -> Block<'_> {
+        Block::open(self.bytes()).expect("it was formatted")
+    }
+
+    fn bytes(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(&mut self.memory)
     }
 }
 
@@ -192,6 +211,97 @@ fn decode_compact(packets: &[(Vec<u8>, u32)], rows: &SignalRows, ring: &mut Ring
     sum + block.len()
 }
 
+/// An encoder of signals whose wire indexes are their rows.
+fn encoder(modes: OperationalModes, signals: usize) -> Encoder {
+    let mut encoder = Encoder::new(EncoderOptions::new(modes, &Subscription::default()));
+    encoder.use_cache(0, SignalIndexes::identity(signals as u32));
+    encoder
+}
+
+fn encode_frames(encoder: &mut Encoder, data: &Data, slab: &mut [u8], mut each: impl FnMut(&[u8])) {
+    encoder.restart();
+    let mut first = 0;
+    while first < data.len() {
+        let encoded = encoder.encode(&data.rows(first, data.len()), slab);
+        first += encoded.rows;
+        each(&slab[..encoded.bytes]);
+    }
+}
+
+/// A downlink that knows the signals.
+fn downlink(modes: OperationalModes, signals: usize, ring: &mut Ring) -> Downlink {
+    let mut downlink = Downlink::new(DownlinkOptions { modes, ..DownlinkOptions::default() });
+    let record = |index: usize| CacheRecord {
+        index: index as i32,
+        signal_id: Uuid::from_u128(index as u128),
+        source: "BENCH".into(),
+        key_id: index as u64,
+    };
+    let cache = SignalIndexCache { records: (0..signals).map(record).collect(), ..SignalIndexCache::default() };
+    let mut wire = Vec::new();
+    Response::SignalIndexCache { cache_index: 0, cache }.write(modes, &mut wire);
+    downlink.decode(&wire, ring.block()).expect("the framing is intact");
+    while downlink.take_event().is_some() {}
+    downlink
+}
+
+fn decode_frames(downlink: &mut Downlink, wire: &[u8], ring: &mut Ring) -> usize {
+    let mut rows = 0;
+    ring.block();
+    for chunk in wire.chunks(CHUNK_BYTES) {
+        let mut from = 0;
+        loop {
+            let status = downlink.decode(&chunk[from..], ring.opened()).expect("the framing is intact");
+            from += bytemuck::cast_slice::<u8, u32>(&ring.bytes()[..64])[6] as usize;
+            match status {
+                Status::NeedMore => break,
+                Status::Full => {
+                    rows += ring.opened().len();
+                    ring.block();
+                }
+                Status::Control => while downlink.take_event().is_some() {},
+                Status::Malformed | Status::Lost => panic!("{:?}", downlink.take_error()),
+            }
+        }
+    }
+    rows + ring.opened().len()
+}
+
+/// Columns as the wire has them.
+struct WireColumns {
+    ticks: Vec<u64>,
+    bits: Vec<u32>,
+    index: Vec<u32>,
+    flags: Vec<u32>,
+}
+
+impl WireColumns {
+    fn new(data: &Data) -> Self {
+        Self {
+            ticks: data.time.iter().map(|&time| ticks::from_ns(time)).collect(),
+            bits: data.value.iter().map(|&value| (value as f32).to_bits()).collect(),
+            index: data.signal.clone(),
+            flags: data.flags.clone(),
+        }
+    }
+
+    /// Converts them to ours, block by block.
+    fn convert(&self, ring: &mut Ring) {
+        let most = ring.block().capacity();
+        for first in (0..self.bits.len()).step_by(most) {
+            let block = ring.block();
+            let end = (first + most).min(self.bits.len());
+            let time = block.time.iter_mut().zip(&self.ticks[first..end]);
+            time.for_each(|(time, &ticks)| *time = ticks::to_ns(ticks).0);
+            let value = block.value.iter_mut().zip(&self.bits[first..end]);
+            value.for_each(|(value, &bits)| *value = f64::from(f32::from_bits(bits)));
+            block.signal[..end - first].copy_from_slice(&self.index[first..end]);
+            block.flags[..end - first].copy_from_slice(&self.flags[first..end]);
+            black_box(&block);
+        }
+    }
+}
+
 fn codecs(criterion: &mut Criterion) {
     for signals in [20, 1000, 100_000] {
         for shape in [Shape::Synchrophasor, Shape::Constant, Shape::Random] {
@@ -240,5 +350,46 @@ fn codecs(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, codecs);
+/// What a connection has to do; the data of the codecs.
+fn frames(criterion: &mut Criterion) {
+    for signals in [20, 1000, 100_000] {
+        for shape in [Shape::Synchrophasor, Shape::Constant, Shape::Random] {
+            for (codec, modes, rows) in [("tssc", OperationalModes::COMPRESSED, 300_000), ("compact", COMPACT, 30_000)]
+            {
+                let least = if codec == "tssc" { 64 } else { 1 };
+                let data = Data::new(shape, signals, (rows / signals).max(least));
+                let case = format!("frames {signals} {}", shape.name());
+                let mut group = criterion.benchmark_group("codec");
+                group.throughput(Throughput::Elements(data.len() as u64));
+                let (mut ring, mut slab, mut wire) = (Ring::new(), vec![0; SLAB_BYTES], Vec::new());
+                let mut encoder = encoder(modes, signals);
+                encode_frames(&mut encoder, &data, &mut slab, |bytes| wire.extend_from_slice(bytes));
+                let mut downlink = downlink(modes, signals, &mut ring);
+                group.bench_function(BenchmarkId::from_parameter(format!("{codec} decode {case}")), |bencher| {
+                    assert_eq!(decode_frames(&mut downlink, &wire, &mut ring), data.len());
+                    bencher.iter(|| black_box(decode_frames(&mut downlink, &wire, &mut ring)));
+                });
+                group.bench_function(BenchmarkId::from_parameter(format!("{codec} encode {case}")), |bencher| {
+                    bencher.iter(|| {
+                        encode_frames(&mut encoder, &data, &mut slab, |bytes| {
+                            black_box(bytes);
+                        });
+                    });
+                });
+                group.finish();
+            }
+        }
+        let data = Data::new(Shape::Synchrophasor, signals, 30_000_usize.div_ceil(signals));
+        let wire = WireColumns::new(&data);
+        let mut ring = Ring::new();
+        let mut group = criterion.benchmark_group("codec");
+        group.throughput(Throughput::Elements(data.len() as u64));
+        group.bench_function(BenchmarkId::from_parameter(format!("columns {signals}")), |bencher| {
+            bencher.iter(|| wire.convert(&mut ring));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, codecs, frames);
 criterion_main!(benches);

@@ -129,11 +129,13 @@ impl<'a> Reader<'a> for CborReader<'a> {
 fn half(bits: u16) -> f64 {
     let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
     let fraction = (bits & 0x3ff) as f64;
+    // `powi` does not promise an exact power.
+    let power = |exponent: u16| f64::from_bits(u64::from(exponent + 1023 - 25) << 52);
     match (bits >> 10) & 0x1f {
-        0 => sign * fraction * 2f64.powi(-24),
+        0 => sign * fraction * power(1),
         31 if fraction == 0.0 => sign * f64::INFINITY,
         31 => f64::NAN,
-        exponent => sign * (1.0 + fraction / 1024.0) * 2f64.powi(exponent as i32 - 15),
+        exponent => sign * (1024.0 + fraction) * power(exponent),
     }
 }
 
