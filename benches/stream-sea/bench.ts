@@ -191,6 +191,7 @@ async function* cases({ quick }: { readonly quick: boolean }): AsyncGenerator<Ca
   {
     await using server = await Server.start('measurand')
     await using plain = await Server.start('http')
+    await using flushed = await Server.start('http-flushed')
     const count = Math.round(20_000 * scale)
     const body = (n: number) => `{"payload":${message(n)}}`
     yield {
@@ -212,6 +213,15 @@ async function* cases({ quick }: { readonly quick: boolean }): AsyncGenerator<Ca
           round: async () => {
             const start = performance.now()
             await parallel(count, 32, (n) => plainPost(plain.port, body(n)))
+            return timed(count, start)
+          },
+        },
+        {
+          // What the disk of this run allows: a server that does nothing but append and flush.
+          who: 'node:http, appended to a file and flushed',
+          round: async () => {
+            const start = performance.now()
+            await parallel(count, 32, (n) => plainPost(flushed.port, body(n)))
             return timed(count, start)
           },
         },

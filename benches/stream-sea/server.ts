@@ -1,6 +1,8 @@
-// Servers of the benches, each in a process of its own: `measurand DIR [PRELOADED]`, `http`, `ws`.
-import { createServer } from 'node:http'
+// Servers of the benches, each in a process of its own: `measurand DIR [PRELOADED]`, `http`, `http-flushed DIR`, `ws`.
+import { open } from 'node:fs/promises'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { join } from 'node:path'
 import { WebSocketServer } from 'ws'
 import { StreamSeaServer } from '../../ts/stream-sea/index.js'
 import { textFrame } from '../../ts/stream-sea/server-frame.js'
@@ -8,6 +10,11 @@ import { message, SECRET, STREAM } from './messages.js'
 
 process.on('SIGINT', () => process.exit(0))
 const [kind, directory = '', preloaded = '0'] = process.argv.slice(2)
+
+function success(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': 16 })
+  response.end('{"success":true}')
+}
 
 if (kind === 'measurand') {
   const server = await StreamSeaServer.open({ data: directory })
@@ -43,8 +50,32 @@ if (kind === 'measurand') {
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
       Buffer.concat(parts)
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': 16 })
-      response.end('{"success":true}')
+      success(response)
+    })
+  })
+  server.listen(0, '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
+} else if (kind === 'http-flushed') {
+  // The least that durable publishes cost: bodies are appended to a file, and those that come meanwhile share a flush.
+  const file = await open(join(directory, 'file'), 'a')
+  let waiting: [body: Buffer, response: ServerResponse][] = []
+  let isFlushing = false
+  const flush = async (): Promise<void> => {
+    isFlushing = true
+    while (waiting.length > 0) {
+      const mine = waiting
+      waiting = []
+      await file.appendFile(Buffer.concat(mine.map(([body]) => body)))
+      await file.datasync()
+      for (const [, response] of mine) success(response)
+    }
+    isFlushing = false
+  }
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      waiting.push([Buffer.concat(parts), response])
+      if (!isFlushing) void flush()
     })
   })
   server.listen(0, '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))

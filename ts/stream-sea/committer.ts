@@ -9,6 +9,9 @@ interface Change {
 
 const NOWHERE: Published = { first: 0, count: 0, duplicate: false }
 
+/** ms that a publish waits for others to share its flush, at most. */
+const MAX_WINDOW = 2
+
 /**
  * Makes publishes durable together. While one commit is under way the next one gathers: under load many publishes share
  * a flush, without load one waits for nobody.
@@ -19,6 +22,11 @@ export class Committer {
   readonly #dirty = new Set<Stream>()
   #changes: Change[] = []
   #running = false
+  /** Publishes that the next commit has so far, and those that it can expect. */
+  #gathered = 0
+  #expected = 0
+  /** ms that a flush takes, of late. */
+  #flushTime = 0
   #idle: (() => void)[] = []
 
   /** @param now ms since 1970-01-01 UTC */
@@ -34,8 +42,7 @@ export class Committer {
   publish(stream: Stream, body: Uint8Array, done: Waiter['done']): string[] | undefined {
     const added = stream.gathering.append(body, stream.compiled)
     if (typeof added !== 'number') return added
-    stream.waiting.push({ count: added, key: undefined, done })
-    this.#schedule(stream)
+    this.#add(stream, { count: added, key: undefined, done })
     return undefined
   }
 
@@ -70,8 +77,7 @@ export class Committer {
         refuse(streamSeaError('ERR_STREAMSEA_PAYLOAD_INVALID', 'the first publish with the key was refused'))
         return added
       }
-      stream.waiting.push({ count: added, key, done })
-      this.#schedule(stream)
+      this.#add(stream, { count: added, key, done })
       return undefined
     } catch (error) {
       refuse(error as Error)
@@ -81,7 +87,8 @@ export class Committer {
 
   /** Makes what is kept of a stream beside its entries durable. */
   touch(stream: Stream): void {
-    this.#schedule(stream)
+    this.#dirty.add(stream)
+    this.#start()
   }
 
   /** Makes changes of documents durable. */
@@ -97,9 +104,10 @@ export class Committer {
     if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
-  #schedule(stream: Stream): void {
-    this.#dirty.add(stream)
-    this.#start()
+  #add(stream: Stream, waiter: Waiter): void {
+    stream.waiting.push(waiter)
+    this.#gathered++
+    this.touch(stream)
   }
 
   #start(): void {
@@ -110,9 +118,24 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    while (this.#dirty.size > 0 || this.#changes.length > 0) await this.#commit()
+    while (this.#dirty.size > 0 || this.#changes.length > 0) {
+      await this.#gather()
+      await this.#commit()
+    }
     this.#running = false
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /**
+   * Who has just had an answer is likely to publish again: as many as the last commit served are waited for, no longer
+   * than a flush takes. So those who wait for their answers share one flush, and do not queue for two halves of them.
+   */
+  async #gather(): Promise<void> {
+    // It is the disk that is measured, in its own time.
+    const end = performance.now() + Math.min(MAX_WINDOW, this.#flushTime)
+    while (this.#gathered < this.#expected && this.#changes.length === 0 && performance.now() < end) {
+      await new Promise<void>((resolve) => setImmediate(resolve))
+    }
   }
 
   async #commit(): Promise<void> {
@@ -124,8 +147,11 @@ export class Committer {
       return { ...append, packed: stream.gathering.pack(0) }
     })
     const changes = this.#changes
+    const served = this.#gathered
     this.#dirty.clear()
     this.#changes = []
+    this.#gathered = 0
+    const begun = performance.now()
     let failure: Error | undefined
     let appended: Appended[] = []
     try {
@@ -136,6 +162,8 @@ export class Committer {
     } catch (error) {
       failure = error as Error
     }
+    this.#flushTime += 0.2 * (performance.now() - begun - this.#flushTime)
+    this.#expected = served + this.#gathered
     for (const change of changes) change.done(failure)
     for (const [index, stream] of streams.entries()) {
       const { published, entries } = appended[index] ?? { published: [], entries: [] }

@@ -15,7 +15,7 @@ const PREFIX = '/api/v1/'
 const SYNC_INFLATE = 16_384
 const gunzipLater = promisify(gunzip)
 const inflateLater = promisify(inflate)
-const SUCCESS = Buffer.from('{"success":true}')
+const SUCCESS = '{"success":true}'
 const EMPTY = Buffer.alloc(0)
 
 /** A refusal: its status and what the clients are told. */
@@ -139,7 +139,7 @@ export class Endpoints {
   #answer(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
     this.#route(request, response, body).then(
       (result) => {
-        if (result !== undefined) reply(response, 200, Buffer.from(JSON.stringify(result)))
+        if (result !== undefined) reply(response, 200, JSON.stringify(result))
       },
       (error) => this.#refuse(response, error),
     )
@@ -155,7 +155,7 @@ export class Endpoints {
       refusal = new Refusal(500, 'The server could not do it.')
     }
     const { message, errors, status } = refusal
-    reply(response, status, Buffer.from(JSON.stringify(errors === undefined ? { message } : { message, errors })))
+    reply(response, status, JSON.stringify(errors === undefined ? { message } : { message, errors }))
   }
 
   async #route(request: IncomingMessage, response: ServerResponse, raw: Buffer): Promise<unknown> {
@@ -355,16 +355,17 @@ function isLocal({ socket: { remoteAddress = '' } }: IncomingMessage): boolean {
   return /^(::ffff:)?127\.|^::1$/.test(remoteAddress)
 }
 
-function reply(response: ServerResponse, status: number, body: Buffer): void {
+/** Node sends text together with the head, bytes behind it. */
+function reply(response: ServerResponse, status: number, body: string): void {
   if (response.destroyed) return
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length })
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
   response.end(body)
 }
 
 /** A body that is too long is not read to its end: the connection goes with it. */
 function refuseBody(response: ServerResponse, limit: number): void {
-  const text = Buffer.from(JSON.stringify({ message: `The body is longer than ${limit} bytes.` }))
-  const headers = { 'content-type': 'application/json', 'content-length': text.length, connection: 'close' }
+  const text = JSON.stringify({ message: `The body is longer than ${limit} bytes.` })
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), connection: 'close' }
   response.writeHead(413, headers)
   response.end(text, () => response.req.destroy())
 }

@@ -15,6 +15,11 @@ const MAX_HEAD = 16_384
 const HEAD_END = Buffer.from('\r\n\r\n')
 const NONE = Buffer.alloc(0)
 
+const CONNECTION = headerPattern('connection')
+const TRANSFER_ENCODING = headerPattern('transfer-encoding')
+const CONTENT_LENGTH = headerPattern('content-length')
+const KEEP_ALIVE = headerPattern('keep-alive')
+
 /** Reads the answers of an HTTP/1.1 server to one request after the other, however their bytes come. */
 export class HttpReplyReader {
   readonly #limit: number
@@ -66,10 +71,10 @@ export class HttpReplyReader {
       if (status === 101) throw invalid('the server changes the protocol')
       return true
     }
-    const connection = headerOf(text, 'connection')
-    const coding = headerOf(text, 'transfer-encoding')
-    const length = headerOf(text, 'content-length')
-    const keep = /timeout=(\d{1,9})/i.exec(headerOf(text, 'keep-alive') ?? '')?.[1]
+    const connection = headerOf(text, CONNECTION)
+    const coding = headerOf(text, TRANSFER_ENCODING)
+    const length = headerOf(text, CONTENT_LENGTH)
+    const keep = /timeout=(\d{1,9})/i.exec(headerOf(text, KEEP_ALIVE) ?? '')?.[1]
     if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || length !== undefined)) {
       throw invalid(`its transfer encoding is ${coding}`)
     }
@@ -147,11 +152,18 @@ export class HttpReplyReader {
 }
 
 /** The value of a header; two of one name are told apart by nobody, so they must be the same. */
-function headerOf(head: string, name: string): string | undefined {
-  const values = [...head.matchAll(new RegExp(`\\r\\n${name}:[ \\t]*([^\\r\\n]*?)[ \\t]*(?=\\r\\n)`, 'gi'))]
-  const value = values[0]?.[1]
-  if (values.some(([, other]) => other !== value)) throw invalid(`it says ${name} twice`)
+function headerOf(head: string, header: RegExp): string | undefined {
+  header.lastIndex = 0
+  const value = header.exec(head)?.[1]
+  if (value === undefined) return undefined
+  for (let other = header.exec(head); other !== null; other = header.exec(head)) {
+    if (other[1] !== value) throw invalid(`it says ${other[0].trim()} beside ${value}`)
+  }
   return value
+}
+
+function headerPattern(name: string): RegExp {
+  return new RegExp(`\\r\\n${name}:[ \\t]*([^\\r\\n]*?)[ \\t]*(?=\\r\\n)`, 'gi')
 }
 
 function invalid(why: string): Error {

@@ -10,6 +10,10 @@ const DOCUMENT = 0x64
 type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer }
 
 const NEW: StreamState = { start: 0, next: 0, bytes: 0, time: 0 }
+/** Bytes of a stream after which its state is kept again: so much is read when it is opened. */
+const KEEP_STATE_EVERY = 4 << 20
+/** Bytes that an entry counts for beside its messages. */
+const ENTRY_COST = 4096
 
 /**
  * A log in a directory of its own, by LevelDB. An acknowledgement means that the messages were appended to its journal
@@ -18,6 +22,8 @@ const NEW: StreamState = { start: 0, next: 0, bytes: 0, time: 0 }
 export class LevelLog implements EventLog {
   readonly #database: ClassicLevel<Buffer, Buffer>
   readonly #states = new Map<number, StreamState>()
+  /** Bytes of each stream since its state was kept. */
+  readonly #unkept = new Map<number, number>()
   #lastNumber = 0
 
   private constructor(database: ClassicLevel<Buffer, Buffer>) {
@@ -94,8 +100,20 @@ export class LevelLog implements EventLog {
 
   async open(stream: number): Promise<StreamState> {
     const kept = await this.get(stateKey(stream))
-    if (kept !== undefined) this.#states.set(stream, JSON.parse(kept))
-    return this.#stateOf(stream)
+    let state: StreamState = kept === undefined ? NEW : JSON.parse(kept)
+    const [oldest] = await this.read(stream, 0, 1)
+    // What retention let go of in its last moments was not kept: what is there is counted.
+    if (oldest === undefined) state = { ...state, start: state.next, bytes: 0 }
+    else if (oldest.first > state.start) state = { ...NEW, start: oldest.first, next: oldest.first }
+    let entries: Entry[]
+    do {
+      entries = await this.read(stream, state.next, 1 << 20)
+      for (const { first, count, time, packed } of entries) {
+        state = { ...state, next: first + count, bytes: state.bytes + packed.length, time }
+      }
+    } while (entries.length > 0)
+    this.#states.set(stream, state)
+    return state
   }
 
   state(stream: number): Promise<StreamState> {
@@ -139,8 +157,20 @@ export class LevelLog implements EventLog {
 
   trim(stream: number, offset: number): Promise<void> {
     return this.#attempt(async () => {
-      const operations: Operation[] = []
+      let operations: Operation[] = []
       let [start, freed] = [0, 0]
+      const letGo = async (sync: boolean): Promise<void> => {
+        const trimmed = (state: StreamState): StreamState => ({
+          ...state,
+          start: Math.max(start, state.start),
+          bytes: state.bytes - freed,
+        })
+        await this.#database.batch([...operations, stateOperation(stream, trimmed(this.#stateOf(stream)))], { sync })
+        // Others may have appended meanwhile.
+        this.#states.set(stream, trimmed(this.#stateOf(stream)))
+        operations = []
+        freed = 0
+      }
       for await (const [key, value] of this.#database.iterator({
         gte: entryKey(stream, 0),
         lt: entryKey(stream, offset),
@@ -153,11 +183,9 @@ export class LevelLog implements EventLog {
         operations.push({ type: 'del', key })
         for (const [name] of entry.keys)
           operations.push({ type: 'del', key: documentKey(idempotencyKey(stream, name)) })
-        if (operations.length >= 1000) await this.#database.batch(operations.splice(0))
+        if (operations.length >= 1000) await letGo(false)
       }
-      await this.#database.batch(operations, { sync: true })
-      const { next, bytes, time, ...old } = this.#stateOf(stream)
-      this.#states.set(stream, { start: Math.max(start, old.start), next, bytes: bytes - freed, time })
+      await letGo(true)
     })
   }
 
@@ -169,6 +197,7 @@ export class LevelLog implements EventLog {
       await this.#database.del(documentKey(stateKey(stream)))
     })
     this.#states.delete(stream)
+    this.#unkept.delete(stream)
   }
 
   close(): Promise<void> {
@@ -185,13 +214,13 @@ export class LevelLog implements EventLog {
   ): { stream: number; entry: Entry; published: Published[] } {
     const state = this.#stateOf(stream)
     let first = state.next
-    const published = publishes.map(({ count }): Published => {
+    const published: Published[] = []
+    const keys: [key: string, first: number, count: number][] = []
+    for (const { count, key } of publishes) {
+      published.push({ first, count, duplicate: false })
+      if (key !== undefined) keys.push([key, first, count])
       first += count
-      return { first: first - count, count, duplicate: false }
-    })
-    const keys = publishes.flatMap(({ key, count }, index): [string, number, number][] =>
-      key === undefined ? [] : [[key, (published[index] as Published).first, count]],
-    )
+    }
     const count = first - state.next
     const entry = { first: state.next, count, time: Math.max(state.time, time), keys, packed }
     if (count > 0) {
@@ -201,9 +230,13 @@ export class LevelLog implements EventLog {
         operations.push({ type: 'put', key: documentKey(idempotencyKey(stream, key)), value })
       }
     }
-    const bytes = state.bytes + (count > 0 ? packed.length : 0)
-    const kept = JSON.stringify({ start: state.start, next: first, bytes, time: entry.time })
-    operations.push({ type: 'put', key: documentKey(stateKey(stream)), value: Buffer.from(kept) })
+    const unkept = (this.#unkept.get(stream) ?? 0) + packed.length + ENTRY_COST
+    const isDue = count === 0 || unkept >= KEEP_STATE_EVERY
+    this.#unkept.set(stream, isDue ? 0 : unkept)
+    if (isDue) {
+      const bytes = state.bytes + (count > 0 ? packed.length : 0)
+      operations.push(stateOperation(stream, { start: state.start, next: first, bytes, time: entry.time }))
+    }
     return { stream, entry, published }
   }
 
@@ -224,6 +257,10 @@ function idempotencyKey(stream: number, key: string): string {
 /** The document that says where a stream is. */
 function stateKey(stream: number): string {
   return `p!${stream}`
+}
+
+function stateOperation(stream: number, state: StreamState): Operation {
+  return { type: 'put', key: documentKey(stateKey(stream)), value: Buffer.from(JSON.stringify(state)) }
 }
 
 function entryKey(stream: number, offset: number): Buffer {
