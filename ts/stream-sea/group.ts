@@ -22,6 +22,8 @@ export interface GroupHost {
   failed(error: Error): void
 }
 
+/** ms after which the log is read again where that failed. */
+export const READ_AGAIN_AFTER = 500
 /** Bytes of one delivery to one socket, about. */
 const SLICE = 256 << 10
 
@@ -217,27 +219,27 @@ export class Group implements Seat {
 
   async #load(offset: number): Promise<void> {
     this.#reading = true
+    let isThere = false
     try {
       this.#read = await (this.#ahead?.from === offset ? this.#ahead.entries : this.stream.read(offset))
+      const [found] = this.#read
+      isThere = found !== undefined && found.first <= offset
+      // Retention took it while it was read, or what answered has not got it yet.
+      if (!isThere) await this.stream.refresh()
       const last = this.#read.at(-1)
       const from = last === undefined ? this.stream.next : last.first + last.count
-      const isBehind = from < this.stream.next && this.stream.recent(from) === undefined
+      const isBehind = isThere && from < this.stream.next && this.stream.recent(from) === undefined
       this.#ahead = isBehind ? { from, entries: this.stream.read(from) } : undefined
       // Whoever needs it gets the error.
       this.#ahead?.entries.catch(() => undefined)
     } catch (error) {
+      this.#ahead = undefined
       this.#host.failed(error as Error)
-      return
     } finally {
       this.#reading = false
     }
-    const found = this.#read[0]
-    if (found === undefined || found.first > offset) {
-      // Retention took it while it was read.
-      this.#again.delete(offset)
-      if (this.position === offset) this.position = found?.first ?? this.stream.next
-    }
-    this.pump()
+    if (isThere || offset < this.stream.start) this.pump()
+    else this.#host.clock.after(READ_AGAIN_AFTER, () => this.pump())
   }
 
   #giveAgain(offset: number, deliveries: number): void {

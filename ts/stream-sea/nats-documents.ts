@@ -1,7 +1,8 @@
 import type { JsMsg } from '@nats-io/jetstream'
 import { streamSeaError } from './error-codes.js'
 import type { LogWatcher, Write } from './event-log.js'
-import { isConflict, type Nats } from './nats-connection.js'
+import { ensureStream, isConflict, type Nats } from './nats-connection.js'
+import { NatsFollower } from './nats-follower.js'
 
 /** Kinds of documents that every server has in memory; changes of them are refused where another one was first. */
 const WATCHED = ['j', 'c', 's']
@@ -19,7 +20,7 @@ export class NatsDocuments {
   readonly #stream: string
   readonly #revisions = new Map<string, number>()
   #watcher: LogWatcher | undefined
-  #stop: () => void = () => {}
+  #follower: NatsFollower | undefined
 
   private constructor(nats: Nats) {
     this.#nats = nats
@@ -28,8 +29,7 @@ export class NatsDocuments {
 
   static async open(nats: Nats): Promise<NatsDocuments> {
     const documents = new NatsDocuments(nats)
-    await nats.jsm.streams.add({
-      ...nats.streamConfig,
+    await ensureStream(nats, {
       name: nats.prefix,
       subjects: [`${nats.prefix}.d.>`],
       max_msgs_per_subject: 1,
@@ -40,22 +40,18 @@ export class NatsDocuments {
   /** Tells what there is, then every change, those that this server makes among them; resolves in between. */
   async watch(watcher: LogWatcher): Promise<void> {
     this.#watcher = watcher
-    const { js, api } = this.#nats
-    const consumer = await js.consumers.get(this.#stream, {
-      filter_subjects: WATCHED.map((kind) => `${this.#stream}.d.${kind}.>`),
-      deliver_policy: api.DeliverPolicy.LastPerSubject,
+    const subjects = WATCHED.map((kind) => `${this.#stream}.d.${kind}.>`)
+    let isKnown: () => void = () => {}
+    const known = new Promise<void>((resolve) => {
+      isKnown = resolve
     })
-    const { num_pending } = await consumer.info()
-    await new Promise<void>((resolve, reject) => {
-      if (num_pending === 0) resolve()
-      const callback = ({ subject, data, seq, info }: JsMsg): void => {
-        this.#take({ key: this.#key(subject), value: textOf(data), revision: seq })
-        if (info.pending === 0) resolve()
-      }
-      consumer.consume({ callback }).then((messages) => {
-        this.#stop = () => void messages.close()
-      }, reject)
-    })
+    const take = ({ subject, data, seq, info }: JsMsg): void => {
+      this.#take({ key: this.#key(subject), value: textOf(data), revision: seq })
+      if (info.pending === 0) isKnown()
+    }
+    const [follower, pending] = await NatsFollower.start(this.#nats, { stream: this.#stream, subjects }, take)
+    this.#follower = follower
+    if (pending > 0) await known
   }
 
   async write(writes: readonly Write[]): Promise<void> {
@@ -102,8 +98,8 @@ export class NatsDocuments {
     }
   }
 
-  close(): void {
-    this.#stop()
+  async close(): Promise<void> {
+    await this.#follower?.close()
   }
 
   async #put(key: string, value: string | undefined): Promise<number> {

@@ -25,10 +25,15 @@ export class NatsLog implements EventLog {
     this.peers = peers
   }
 
-  /** Connects to `nats://[USER:PASSWORD@]HOST:PORT[/PREFIX][?replicas=N]`. Servers with one prefix share a log. */
+  /** Connects as {@link connectNats} does. Servers with one prefix share a log. */
   static async open(url: string): Promise<NatsLog> {
     const nats = await connectNats(url)
-    return attempt(async () => new NatsLog(nats, await NatsDocuments.open(nats), await NatsPeers.open(nats)))
+    try {
+      return await attempt(async () => new NatsLog(nats, await NatsDocuments.open(nats), await NatsPeers.open(nats)))
+    } catch (error) {
+      await nats.connection.close()
+      throw error
+    }
   }
 
   watch(watcher: LogWatcher): Promise<void> {
@@ -89,7 +94,7 @@ export class NatsLog implements EventLog {
   }
 
   async close(): Promise<void> {
-    this.#documents.close()
+    await this.#documents.close()
     this.peers.close()
     await Promise.all([...this.#streams.values()].map((stream) => stream.close()))
     await this.#nats.connection.drain()

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Subscription } from '@nats-io/transport-node'
-import { isConflict, type Nats } from './nats-connection.js'
+import { ensureStream, isConflict, type Nats } from './nats-connection.js'
 import type { Asked, Peers, PeersHandler } from './peers.js'
 
 /** ms that another server has to answer. */
@@ -116,9 +116,8 @@ export class NatsPeers implements Peers {
   }
 
   async #makeLeases(): Promise<void> {
-    const { api, jsm, prefix, streamConfig } = this.#nats
-    await jsm.streams.add({
-      ...streamConfig,
+    const { api, prefix } = this.#nats
+    await ensureStream(this.#nats, {
       name: this.#leases,
       subjects: [`${prefix}.l.*`],
       storage: api.StorageType.Memory,

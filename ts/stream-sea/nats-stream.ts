@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
-import type { ConsumerMessages, StoredMsg } from '@nats-io/jetstream'
+import type { StoredMsg } from '@nats-io/jetstream'
 import { type Entry, entryBytes, readEntry } from './entry.js'
 import { streamSeaError } from './error-codes.js'
 import type { Append, Appended, Published, StreamState } from './event-log.js'
 import { batchesOf, type Run, runsOf } from './nats-append.js'
-import { isConflict, type Nats } from './nats-connection.js'
+import { ensureStream, isConflict, type Nats } from './nats-connection.js'
+import { NatsFollower } from './nats-follower.js'
 
 /** ms that JetStream has to store a batch. */
 const ANSWER_WITHIN = 5000
@@ -27,7 +28,7 @@ export class NatsStream {
   #time = 0
   /** Whether somebody may have appended what this server has not seen. */
   #stale = false
-  #messages: ConsumerMessages | undefined
+  #follower: NatsFollower | undefined
   /** Sequences of entries by the offset that they begin with. */
   readonly #places = new Map<number, number>()
 
@@ -39,9 +40,7 @@ export class NatsStream {
 
   /** Makes it if it is not there; gives to `follow` what is appended from now on. */
   async open(follow: (entry: Entry) => void): Promise<StreamState> {
-    const { jsm, js, api, streamConfig } = this.#nats
-    await jsm.streams.add({
-      ...streamConfig,
+    await ensureStream(this.#nats, {
       name: this.#name,
       subjects: [`${this.#subject}.>`],
       allow_direct: true,
@@ -49,17 +48,13 @@ export class NatsStream {
     })
     await this.#refresh()
     const state = await this.state()
-    const consumer = await js.consumers.get(this.#name, {
-      deliver_policy: api.DeliverPolicy.StartSequence,
-      opt_start_seq: this.#last + 1,
+    const followed = { stream: this.#name, from: this.#last + 1 }
+    const [follower] = await NatsFollower.start(this.#nats, followed, ({ data, seq }) => {
+      const entry = entryOf(data)
+      this.#advance(seq, entry)
+      follow(entry)
     })
-    this.#messages = await consumer.consume({
-      callback: ({ data, seq }) => {
-        const entry = entryOf(data)
-        this.#advance(seq, entry)
-        follow(entry)
-      },
-    })
+    this.#follower = follower
     return state
   }
 
@@ -141,7 +136,7 @@ export class NatsStream {
   }
 
   async close(): Promise<void> {
-    await this.#messages?.close()
+    await this.#follower?.close()
   }
 
   /** Stores runs behind what is there; gives where they are. */
@@ -239,8 +234,7 @@ export class NatsStream {
       const found = await this.#from(place)
       if (found?.entry.first === offset) return found
     }
-    const { state } = await this.#nats.jsm.streams.info(this.#name)
-    let [low, high] = [state.first_seq, this.#last]
+    let [low, high] = [1, this.#last]
     while (low < high) {
       const middle = Math.floor((low + high) / 2)
       const found = await this.#from(middle)

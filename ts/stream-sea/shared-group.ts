@@ -1,6 +1,6 @@
 import type { Clock } from '../session/clock.js'
 import type { Entry } from './entry.js'
-import type { Group } from './group.js'
+import { type Group, READ_AGAIN_AFTER } from './group.js'
 import type { Peers } from './peers.js'
 import type { GroupOptions, Member, Seat } from './seat.js'
 import type { Stream } from './stream.js'
@@ -252,17 +252,18 @@ export class SharedGroup implements Seat {
     this.#reading = true
     try {
       this.#read = await this.stream.read(offset)
+      if (this.#entry(offset) === undefined) await this.stream.refresh()
     } catch (error) {
       this.#host.failed(error as Error)
-      return
     } finally {
       this.#reading = false
     }
     // Retention took what is not there any more.
     for (const { gifts } of this.#guests.values()) {
-      while (gifts[0] !== undefined && gifts[0].offset < (this.#read[0]?.first ?? 0)) gifts.shift()
+      while (gifts[0] !== undefined && gifts[0].offset < this.stream.start) gifts.shift()
     }
-    if (this.#read.length > 0) this.pump()
+    if (this.#entry(offset) !== undefined || offset < this.stream.start) this.pump()
+    else this.#host.clock.after(READ_AGAIN_AFTER, () => this.pump())
   }
 
   #tell(type: string, guest: Guest, more: Record<string, unknown>): void {

@@ -19,7 +19,8 @@ export class NatsServer {
     this.#folder = folder
   }
 
-  static async start(t: ExecutionContext): Promise<NatsServer> {
+  /** @param more lines of its configuration beside those that each has */
+  static async start(t: ExecutionContext, ...more: string[]): Promise<NatsServer> {
     if (!existsSync(PROGRAM)) throw new Error('nats-server is missing: scripts/peers nats-server')
     const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'nats-')))
     t.teardown(async () => {
@@ -31,10 +32,22 @@ export class NatsServer {
       'host: 127.0.0.1',
       `port: ${server.port}`,
       `jetstream { store_dir: ${store}, sync_interval: always }`,
+      ...more,
     ]
     await writeFile(join(server.#folder, 'nats.conf'), lines.join('\n'))
     await server.begin()
     return server
+  }
+
+  /** Three that keep everything together, by the names n0, n1 and n2. */
+  static async cluster(t: ExecutionContext): Promise<NatsServer[]> {
+    const ports = [await freePort(), await freePort(), await freePort()]
+    const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(', ')
+    const lines = (port: number, index: number): string[] => [
+      `server_name: n${index}`,
+      `cluster { name: sea, listen: "127.0.0.1:${port}", routes: [${routes}] }`,
+    ]
+    return Promise.all(ports.map((port, index) => NatsServer.start(t, ...lines(port, index))))
   }
 
   url(prefix = 'sea'): string {

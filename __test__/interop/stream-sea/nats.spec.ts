@@ -13,35 +13,7 @@ import {
 import { connectNats } from '../../../ts/stream-sea/nats-connection.js'
 import { take } from '../../stream-sea/world.js'
 import { NatsServer } from './nats-server.js'
-
-const SECRET = '01234567890123456789'
-const FIELDS = [{ name: 'n', type: 'integer' }] as const
-const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => ({ n: from + index }))
-
-/** A server on the log, and what its clients need. */
-async function serve(t: ExecutionContext, log: string) {
-  const server = await StreamSeaServer.open({ log })
-  t.teardown(() => server.close())
-  if (server.directory.client('app123') === undefined) await server.addClient('main', 'app123', { secret: SECRET })
-  const [, remotePort] = await server.listen(0)
-  const remote = { remoteHost: '127.0.0.1', remotePort, clientId: 'app123', clientSecret: SECRET }
-  const client = async (): Promise<StreamSeaClient> => {
-    const made = new StreamSeaClient({ ...remote, reconnect: false })
-    t.teardown(() => made.close())
-    await made.connect()
-    return made
-  }
-  return { server, remote, client }
-}
-
-/** What a condition becomes in time. */
-async function until(met: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 20_000
-  while (!(await met())) {
-    if (Date.now() > end) throw new Error('it did not come')
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
+import { FIELDS, numbers, SECRET, serve, until } from './nats-world.js'
 
 test('a log on NATS keeps streams, schemas, keys and places over a restart', async (t) => {
   const nats = await NatsServer.start(t)
