@@ -14,7 +14,9 @@ export const judge: Judge = async function* (folder) {
     for (const [side, run] of SIDES) {
       // A client that raised before it sent anything has nothing for a server to answer.
       if (run === judgeServer && vector.events.length === 0) continue
-      const name = `stream-sea ${vector.client}-${vector.scenario} (${side})`
+      const what =
+        vector.events.length === 0 ? `${side} publishes where the recorded one raised; no exchange to judge` : side
+      const name = `stream-sea ${vector.client}-${vector.scenario} (${what})`
       try {
         await run(vector)
         yield { case: name, passed: true }

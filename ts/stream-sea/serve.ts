@@ -22,7 +22,10 @@ export const serveOptions = {
   host: { value: 'HOST', line: 'the address; 127.0.0.1 unless told' },
   port: { value: 'PORT', line: 'the port; 3104 unless told, 0 for a free one' },
   data: { value: 'DIR', line: 'the log; without it, a synthetic stream that is gone with the server' },
-  log: { value: 'nats://HOST:PORT[/PREFIX]', line: 'instead, a log on NATS JetStream that several servers share' },
+  log: {
+    value: 'nats://HOST:PORT[/PREFIX][?replicas=N]',
+    line: 'instead, a log on NATS JetStream that several servers share',
+  },
   jail: { value: 'NAME', line: 'the jail of --client; main unless told' },
   client: { value: 'ID', line: 'makes this client if it is not there, with the secret of --secret-file' },
   'secret-file': { value: 'FILE', line: 'its secret; MEASURAND_SECRET unless told' },

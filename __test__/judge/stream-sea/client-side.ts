@@ -78,6 +78,8 @@ class Script {
 
 /** Makes the calls of the recording with our client, and compares what it sends and what its caller gets. */
 export async function judgeClient(vector: Vector): Promise<void> {
+  const isRecorded = vector.events.length > 0 || vector.clientSaw?.some(({ raised }) => raised !== undefined)
+  if (!isRecorded) throw new Error('nothing was recorded, and the client did not raise')
   const script = new Script()
   const remotePort = await script.listen()
   if (vector.events.length === 0) {

@@ -32,6 +32,8 @@ export interface Vector {
   readonly client: string
   readonly scenario: string
   readonly events: readonly VectorEvent[]
+  /** What the recorded client's caller got. */
+  readonly clientSaw?: readonly { readonly raised?: string }[]
 }
 
 export function vectors(folder: string): Vector[] {
