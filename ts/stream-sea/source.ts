@@ -39,7 +39,9 @@ export async function openSource(place: StreamSeaPlace, options: SourceOptions):
       ...(queueBytes === undefined ? {} : { queueBytes }),
       ...(name === undefined ? {} : { name }),
     })
-    if (options.onStatus !== undefined) client.status.on(options.onStatus)
+    const { onStatus } = options
+    // The name that ledger and recording have.
+    if (onStatus !== undefined) client.status.on((status) => onStatus({ ...status, source: subscription.name }))
     void subscription.closed.then(() => client.close())
     return subscription as Subscription
   } catch (error) {
