@@ -1,11 +1,7 @@
 // Publisher and subscribers in processes of their own, over the loopback.
-import { join } from 'node:path'
 import type { Case, Contender, Sample } from '../harness/bench.js'
-import { BenchProcess } from '../harness/process.js'
+import { portOf, start } from './program.js'
 import { peerPublisher } from './sttpapi.js'
-
-const NODE = [process.execPath, ['--import', 'tsx']] as const
-const program = (name: string): string => join(import.meta.dirname, `${name}.ts`)
 
 interface Shape {
   readonly encoding: 'tssc' | 'compact'
@@ -18,13 +14,16 @@ interface Shape {
 const QUOTED = 'quoted from a study on a Zen 5 machine of 2 cores'
 
 async function run({ encoding, signals, frames, subscribers }: Shape, verify: boolean): Promise<Sample> {
-  const start = (name: string, ...args: unknown[]): BenchProcess =>
-    new BenchProcess(NODE[0], [...NODE[1], program(name), ...args.map(String)])
-  const publisher = start('publish', signals, frames, subscribers)
-  const port = /\d+/.exec(await publisher.line(/^port \d+$/))?.[0]
-  const received = Array.from({ length: subscribers }, () =>
-    start('subscribe', port, encoding, signals, frames, ...(verify ? ['verify'] : [])).sample(),
-  )
+  const publisher = await start('publish', signals, frames, subscribers)
+  const subscriber: [string, ...unknown[]] = [
+    'subscribe',
+    await portOf(publisher),
+    encoding,
+    signals,
+    frames,
+    ...(verify ? ['verify'] : []),
+  ]
+  const received = Array.from({ length: subscribers }, async () => (await start(...subscriber)).sample())
   const samples = await Promise.all(received)
   const sent = await publisher.sample()
   return {

@@ -1,14 +1,11 @@
 // How long a measurement is under way at 30 a second, beside a bare socket pair in the same run.
-import { join } from 'node:path'
 import type { Case, Contender, Sample } from '../harness/bench.js'
-import { BenchProcess } from '../harness/process.js'
-
-const PROGRAM = ['--import', 'tsx', join(import.meta.dirname, 'latency-end.ts')]
+import { portOf, start } from './program.js'
 
 async function run(kind: 'sttp' | 'net', seconds: number): Promise<Sample & { readonly p99: number }> {
-  const sender = new BenchProcess(process.execPath, [...PROGRAM, kind, String(seconds)])
-  const port = /\d+/.exec(await sender.line(/^port \d+$/))?.[0] as string
-  const sample = await new BenchProcess(process.execPath, [...PROGRAM, kind, String(seconds), port]).sample()
+  const sender = await start('latency-end', kind, seconds)
+  const receiver = await start('latency-end', kind, seconds, await portOf(sender))
+  const sample = await receiver.sample()
   await sender.ended()
   return sample as Sample & { readonly p99: number }
 }

@@ -1,17 +1,14 @@
 // 100,000 signals: from connect to the first data with metadata, and the subscriber's memory in a process of its own.
-import { join } from 'node:path'
 import type { Case, Sample } from '../harness/bench.js'
-import { BenchProcess } from '../harness/process.js'
+import { portOf, start } from './program.js'
 
-const program = (name: string): string[] => ['--import', 'tsx', join(import.meta.dirname, `${name}.ts`)]
 const SIGNALS = 100_000
 const source = 'quoted from a study on a Zen 5 machine of 2 cores'
 
 async function round(): Promise<Sample> {
-  const publisher = new BenchProcess(process.execPath, [...program('publish-metadata'), String(SIGNALS)])
-  const port = /\d+/.exec(await publisher.line(/^port \d+$/))?.[0] as string
-  const connect = (): Promise<Sample> =>
-    new BenchProcess(process.execPath, [...program('connect'), port, String(SIGNALS)]).sample()
+  const publisher = await start('publish-metadata', SIGNALS)
+  const port = await portOf(publisher)
+  const connect = async (): Promise<Sample> => (await start('connect', port, SIGNALS)).sample()
   try {
     // The publisher makes its XML for the first that asks; all others get the same bytes.
     await connect()

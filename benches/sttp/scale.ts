@@ -1,13 +1,9 @@
 // Few and many signals and subscribers, small frames, and a subscriber that does not read.
-import { join } from 'node:path'
 import type { Case, Contender, Sample } from '../harness/bench.js'
-import { BenchProcess } from '../harness/process.js'
 import { endToEndOf } from './end-to-end.js'
+import { portOf, start } from './program.js'
 import { peerPublisher } from './sttpapi.js'
 
-const program = (name: string): string[] => ['--import', 'tsx', join(import.meta.dirname, `${name}.ts`)]
-const node = (name: string, ...args: unknown[]): BenchProcess =>
-  new BenchProcess(process.execPath, [...program(name), ...args.map(String)])
 const QUOTED = 'quoted from a study on a Zen 5 machine of 2 cores'
 const rate = { unit: 'M measurements/s', per: 1e6 }
 const cpp = (quoted: number) => ({ who: 'cppapi 0c30753', quoted, source: QUOTED })
@@ -17,9 +13,9 @@ function frames(who: string, mode: 'turn' | 'write' | 'coalesce', count: number)
   return {
     who,
     async round() {
-      const publisher = node('publish-frames', 20, count, 1, mode)
-      const port = /\d+/.exec(await publisher.line(/^port \d+$/))?.[0]
-      const sample = await node('count', port, 'tssc', 20, count).sample()
+      const publisher = await start('publish-frames', 20, count, 1, mode)
+      const subscriber = await start('count', await portOf(publisher), 'tssc', 20, count)
+      const sample = await subscriber.sample()
       const { framesPerWrite } = (await publisher.sample()) as Sample & { readonly framesPerWrite: number }
       process.stderr.write(`  ${mode}: ${framesPerWrite.toFixed(1)} frames a write\n`)
       return sample
@@ -32,15 +28,15 @@ function bareWriter(count: number): Contender {
   return {
     who: 'net',
     async round() {
-      const writer = node('net-writer', 62, count)
-      const port = /\d+/.exec(await writer.line(/^port \d+$/))?.[0]
-      return node('net-writer', 62, count, port).sample()
+      const writer = await start('net-writer', 62, count)
+      const reader = await start('net-writer', 62, count, await portOf(writer))
+      return reader.sample()
     },
   }
 }
 
 function stalled(queueMiB: number, publishedMiB: number): Contender {
-  return { who: 'measurand', round: () => node('stalled', queueMiB, publishedMiB).sample() }
+  return { who: 'measurand', round: async () => (await start('stalled', queueMiB, publishedMiB)).sample() }
 }
 
 /** The cases. */
