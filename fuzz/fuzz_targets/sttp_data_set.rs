@@ -6,7 +6,7 @@ use measurand_sttp::data_set::{DataSet, DataSetLimits};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = DataSetLimits { bytes: 1 << 20, ..DataSetLimits::default() };
-    let Ok(set) = DataSet::from_bytes(bytes, &limits) else {
+    let Ok((set, _)) = DataSet::from_bytes(bytes, &limits) else {
         return;
     };
     let mut xml = Vec::new();

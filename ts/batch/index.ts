@@ -5,6 +5,6 @@ export { type Measurement, MeasurementBatch, TIME_UNKNOWN } from './measurement-
 export { countedRows } from './record-rows.js'
 export { type ColumnBuffers, cellOf, rowsOf } from './rows.js'
 export { SignalPatterns } from './signal-patterns.js'
-export { type NewSignal, nativeIdText, type Signal, SignalTable } from './signal-table.js'
+export { type NewSignal, nativeIdText, type Signal, type SignalSource, SignalTable } from './signal-table.js'
 export { type Cell, type Row, TableBatch, TableBuilder } from './table-batch.js'
 export { type Field, type FieldType, TABLES, type TableName } from './tables.js'

@@ -20,12 +20,25 @@ export interface Signal {
 /** What a new signal must have; the rest has defaults. */
 export type NewSignal = Partial<Omit<Signal, 'id'>> & { readonly nativeId: Uint8Array }
 
+/** What knows signals of which nobody has asked yet, by numbers of its own. */
+export interface SignalSource {
+  at(number: number): NewSignal
+}
+
+interface LaterSignal {
+  readonly nativeId: Uint8Array
+  readonly source: SignalSource
+  readonly number: number
+}
+
 /**
  * The signals of a session: row number to signal and back. Rows are only added, so that a batch stays readable after
  * the session has met more signals.
  */
 export class SignalTable implements Iterable<Signal> {
-  readonly #rows: Signal[] = []
+  /** What is not here is in `#later`. */
+  readonly #rows: (Signal | undefined)[] = []
+  readonly #later: (LaterSignal | undefined)[] = []
   readonly #byNativeId = new Map<string, number>()
 
   /** Signals in it. */
@@ -38,7 +51,7 @@ export class SignalTable implements Iterable<Signal> {
     const key = keyOf(signal.nativeId)
     const known = this.#byNativeId.get(key)
     const id = known ?? this.#rows.length
-    const base = known === undefined ? DEFAULTS : (this.#rows[known] as Signal)
+    const base = known === undefined ? DEFAULTS : (this.at(known) as Signal)
     // Field by field, so that all have one shape: spreading costs 3 us and 400 bytes a signal, this 0.1 us and 130.
     this.#rows[id] = {
       id,
@@ -58,9 +71,23 @@ export class SignalTable implements Iterable<Signal> {
     return id
   }
 
+  /**
+   * The same where its source is asked what it is only when somebody wants to know: of 100,000 signals most are never
+   * looked at, and as objects they would take longer than all else at a connection.
+   */
+  addLater(nativeId: Uint8Array, source: SignalSource, number: number): number {
+    const key = keyOf(nativeId)
+    const known = this.#byNativeId.get(key)
+    const id = known ?? this.#rows.length
+    this.#rows[id] = undefined
+    this.#later[id] = { nativeId, source, number }
+    if (known === undefined) this.#byNativeId.set(key, id)
+    return id
+  }
+
   /** The signal of a row. */
   at(row: number): Signal | undefined {
-    return this.#rows[row]
+    return this.#rows[row] ?? this.#told(row)
   }
 
   /** The row of a native id. */
@@ -68,8 +95,22 @@ export class SignalTable implements Iterable<Signal> {
     return this.#byNativeId.get(keyOf(nativeId))
   }
 
-  [Symbol.iterator](): IterableIterator<Signal> {
-    return this.#rows.values()
+  /** The native ids, row by row. */
+  *nativeIds(): IterableIterator<Uint8Array> {
+    for (const [row, signal] of this.#rows.entries()) yield (signal ?? (this.#later[row] as LaterSignal)).nativeId
+  }
+
+  *[Symbol.iterator](): IterableIterator<Signal> {
+    for (let row = 0; row < this.length; row++) yield this.at(row) as Signal
+  }
+
+  /** Asks the source of a signal. */
+  #told(row: number): Signal | undefined {
+    const later = this.#later[row]
+    if (later === undefined) return undefined
+    this.#later[row] = undefined
+    this.#rows[row] = { ...DEFAULTS, ...later.source.at(later.number), nativeId: later.nativeId, id: row }
+    return this.#rows[row]
   }
 }
 

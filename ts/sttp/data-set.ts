@@ -141,6 +141,21 @@ export class DataSet {
     return call(() => this.#native.toXml([...without]))
   }
 
+  /** Bytes of the XML that it was read from, uncompressed; 0 where it was not read. */
+  get xmlBytes(): number {
+    return this.#native.xmlBytes
+  }
+
+  /** Whether a time in that XML has a point and no digits behind it, as sttpapi writes it. */
+  get hasBarePoint(): boolean {
+    return this.#native.hasBarePoint
+  }
+
+  /** The rows of MeasurementDetail of signals by their ids, 16 bytes each; 0xffffffff where there is none. */
+  measurementRows(ids: Uint8Array): Uint32Array {
+    return call(() => this.#native.measurementRows(ids))
+  }
+
   /** Rows of a table as objects: those given, or all. Those of the standard tables have types of their own. */
   records(table: 'MeasurementDetail', rows?: Uint32Array): (DataRecord & MeasurementRecord)[]
   records(table: 'DeviceDetail', rows?: Uint32Array): (DataRecord & DeviceRecord)[]

@@ -1,16 +1,15 @@
-import type { NewSignal } from '../batch/index.js'
 import { asSttpError, type SttpControl } from './codec.js'
-import { DataSet, type MeasurementRecord } from './data-set.js'
-import { guidText, type Measurement } from './measurement.js'
+import { type DataRecord, DataSet, type MeasurementRecord } from './data-set.js'
+import type { Measurement } from './measurement.js'
 import { MeasurementLookup } from './measurement-lookup.js'
 import { readMetadata } from './metadata-reading.js'
-import { type SignalDetails, signalDetails } from './signal-details.js'
+import { NO_DETAILS, SignalDetails } from './signal-details.js'
 import { SubscriberEvents } from './subscriber-events.js'
 
 /** What a subscriber knows of its signals by the publisher's metadata. */
 export abstract class SubscriberMetadata extends SubscriberEvents {
   #metadata: DataSet | undefined
-  #details: SignalDetails = new Map()
+  #details = new SignalDetails(undefined, this.name)
   #lookup: MeasurementLookup | undefined
 
   /** The metadata that came last. */
@@ -31,8 +30,8 @@ export abstract class SubscriberMetadata extends SubscriberEvents {
 
   /** A measurement's value times the multiplier of its signal plus its adder, as far as the metadata have them. */
   adjustedValue({ signalId, value }: Pick<Measurement, 'signalId' | 'value'>): number {
-    const details = this.#details.get(signalId.toLowerCase())
-    return value * (details?.scale ?? 1) + (details?.offset ?? 0)
+    const { multiplier, adder } = (this.measurements.bySignalId(signalId) ?? {}) as DataRecord
+    return value * (typeof multiplier === 'number' ? multiplier : 1) + (typeof adder === 'number' ? adder : 0)
   }
 
   /** The rows of the signals of a signal index cache, in its order; they are added with what the metadata say of them. @internal */
@@ -40,12 +39,13 @@ export abstract class SubscriberMetadata extends SubscriberEvents {
     // A copy: the table keeps views of it, and the cache's bytes need not stay with them.
     const ids = (signalIds as Uint8Array).slice()
     const keys = keyIds as BigUint64Array
+    const known = this.#details.rowsOf(ids)
     return Uint32Array.from(sources, (source, record) => {
       const nativeId = ids.subarray(record * 16, record * 16 + 16)
+      const row = known[record] as number
+      if (row !== NO_DETAILS) return this.signals.addLater(nativeId, this.#details, row)
       const name = `${source}:${keys[record]}`
-      const known = this.#detailsOf(nativeId)
-      const unknown = { source: this.name, nativeId, name, type: 'f32', timeline: 'utc', meta: { key: name } } as const
-      return this.signals.add(known ?? unknown)
+      return this.signals.add({ source: this.name, nativeId, name, type: 'f32', timeline: 'utc', meta: { key: name } })
     })
   }
 
@@ -71,16 +71,11 @@ export abstract class SubscriberMetadata extends SubscriberEvents {
   #take(set: DataSet): void {
     this.#metadata = set
     this.#lookup = undefined
-    this.#details = signalDetails(set, this.name)
-    for (const signal of this.signals) {
-      const details = this.#detailsOf(signal.nativeId)
-      if (details !== undefined) this.signals.add(details)
+    this.#details = new SignalDetails(set, this.name)
+    const ids = [...this.signals.nativeIds()]
+    for (const [at, row] of this.#details.rowsOf(Buffer.concat(ids)).entries()) {
+      if (row !== NO_DETAILS) this.signals.addLater(ids[at] as Uint8Array, this.#details, row)
     }
     this.metadataReceived?.(set)
-  }
-
-  /** What the metadata say of a signal, by the 16 bytes of its GUID. */
-  #detailsOf(nativeId: Uint8Array): NewSignal | undefined {
-    return this.#details.get(guidText(nativeId))
   }
 }

@@ -1,4 +1,4 @@
-use measurand_sttp::data_set::{Cell, DataSet, DataSetError, DataSetLimits};
+use measurand_sttp::data_set::{Cell, DataSet, DataSetError, DataSetLimits, DataSetReading};
 use measurand_sttp::filter::{Filter, FilterError, Precedence, Selection, Value};
 use measurand_sttp::metadata;
 use napi::bindgen_prelude::{
@@ -45,6 +45,7 @@ type CellValue = Either5<String, f64, bool, BigInt, Null>;
 #[napi(custom_finalize)]
 pub struct SttpDataSet {
     set: Guarded<DataSet>,
+    reading: DataSetReading,
     /// Bytes that V8 was told of.
     told: i64,
 }
@@ -52,9 +53,13 @@ pub struct SttpDataSet {
 impl SttpDataSet {
     /// V8 is told how much hangs on the object, which it would else take for a few bytes and not collect for long.
     fn new(env: Env, set: DataSet) -> Self {
+        Self::from_reading(env, (set, DataSetReading::default()))
+    }
+
+    fn from_reading(env: Env, (set, reading): (DataSet, DataSetReading)) -> Self {
         let told = set.byte_len() as i64;
         tell(env, told);
-        Self { set: Guarded::new(set), told }
+        Self { set: Guarded::new(set), reading, told }
     }
 }
 
@@ -77,7 +82,7 @@ pub struct ReadDataSet {
 }
 
 impl Task for ReadDataSet {
-    type Output = Result<DataSet>;
+    type Output = Result<(DataSet, DataSetReading)>;
     type JsValue = SttpDataSet;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
@@ -85,7 +90,7 @@ impl Task for ReadDataSet {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<SttpDataSet> {
-        settle(env, output).map(|set| SttpDataSet::new(env, set))
+        settle(env, output).map(|read| SttpDataSet::from_reading(env, read))
     }
 }
 
@@ -94,13 +99,25 @@ impl SttpDataSet {
     /// Reads XML, plain or as gzip, of at most `limit` bytes uncompressed.
     #[napi(factory, catch_unwind)]
     pub fn from_xml(env: Env, bytes: &[u8], limit: f64) -> Result<Self> {
-        Ok(Self::new(env, read(bytes, limit as u64)?))
+        Ok(Self::from_reading(env, read(bytes, limit as u64)?))
     }
 
     /// The same in another thread.
     #[napi(catch_unwind, ts_return_type = "Promise<SttpDataSet>")]
     pub fn read(bytes: Uint8Array, limit: f64) -> AsyncTask<ReadDataSet> {
         AsyncTask::new(ReadDataSet { bytes, limit: limit as u64 })
+    }
+
+    /// Bytes of the XML that it was read from, uncompressed.
+    #[napi(getter, catch_unwind)]
+    pub fn xml_bytes(&self) -> f64 {
+        self.reading.bytes as f64
+    }
+
+    /// Whether a time in that XML had a point and no digits behind it.
+    #[napi(getter, catch_unwind)]
+    pub fn has_bare_point(&self) -> bool {
+        self.reading.has_bare_point
     }
 
     /// The tables of STTP's metadata without rows.
@@ -144,6 +161,17 @@ impl SttpDataSet {
             let table = set.table(&table).ok_or_else(|| unknown_table(&table))?;
             let row = |&row: &u32| table.columns().iter().map(|column| cell_value(column.cell(row as usize))).collect();
             Ok(rows.iter().map(row).collect())
+        })
+    }
+
+    /// The rows of `MeasurementDetail` of signals by their ids, 16 bytes each; `0xFFFFFFFF` where there is none.
+    #[napi(catch_unwind)]
+    pub fn measurement_rows(&mut self, ids: &[u8]) -> Result<Uint32Array> {
+        self.set.call(|set| {
+            let rows = metadata::measurement_rows(set);
+            let (ids, _) = ids.as_chunks::<16>();
+            let row = |id: &[u8; 16]| rows.get(id).copied().unwrap_or(u32::MAX);
+            Ok(ids.iter().map(row).collect::<Vec<u32>>().into())
         })
     }
 
@@ -235,7 +263,7 @@ impl SttpDataSet {
     }
 }
 
-fn read(bytes: &[u8], limit: u64) -> Result<DataSet> {
+fn read(bytes: &[u8], limit: u64) -> Result<(DataSet, DataSetReading)> {
     let limits = DataSetLimits { bytes: limit, ..DataSetLimits::default() };
     DataSet::from_bytes(bytes, &limits).map_err(|reason| {
         let code = match reason {

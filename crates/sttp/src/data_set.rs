@@ -10,7 +10,7 @@ pub use date_time::DateTime;
 pub(crate) use date_time::{Civil, TICKS_PER_DAY, TICKS_PER_SECOND, days_in_month};
 pub use rust_decimal::Decimal;
 pub use table::{Cell, ColumnType, DataColumn, DataTable};
-pub use xml_reader::{DataSetError, DataSetLimits};
+pub use xml_reader::{DataSetError, DataSetLimits, DataSetReading};
 pub use xml_writer::DataSetWriteError;
 
 /// Tables by name.

@@ -107,6 +107,22 @@ pub fn empty_metadata() -> DataSet {
     DataSet { name: "DataSet".to_owned(), tables }
 }
 
+/// The rows of the measurements in `MeasurementDetail` by the bytes of their signals' ids; the last one where an id stands
+/// more than once.
+pub fn measurement_rows(set: &DataSet) -> HashMap<[u8; 16], u32> {
+    let Some((table, column)) =
+        set.table("MeasurementDetail").and_then(|table| Some((table, table.column("SignalID")?)))
+    else {
+        return HashMap::new();
+    };
+    let id = |row: usize| match column.cell(row) {
+        Cell::Guid(id) => Some(id),
+        Cell::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    (0..table.rows()).filter_map(|row| Some((id(row)?.into_bytes(), row as u32))).collect()
+}
+
 /// Replaces the set's [`ACTIVE_MEASUREMENTS`] by the table derived from its measurements, devices and phasors.
 pub fn derive_active_measurements(set: &mut DataSet) {
     let derived = active_measurements(set);
@@ -286,6 +302,19 @@ mod tests {
         assert_eq!(active.cell(0, "DeviceID"), Cell::Integer(0));
         assert_eq!(active.cell(2, "DeviceID"), Cell::Null);
         assert_eq!(active.cell(0, "SourceNodeID"), Cell::Guid(Uuid::from_u128(7)));
+    }
+
+    #[test]
+    fn measurements_are_found_by_the_bytes_of_their_ids() {
+        let rows = measurement_rows(&metadata());
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows.get(&Uuid::from_u128(2).into_bytes()), Some(&2));
+        assert_eq!(rows.get(&Uuid::from_u128(3).into_bytes()), None);
+        assert!(measurement_rows(&DataSet::default()).is_empty());
+        let id = "<MeasurementDetail><SignalID>00000000-0000-0000-0000-000000000005</SignalID></MeasurementDetail>";
+        let xml = format!("<DataSet>{id}<MeasurementDetail/>{id}</DataSet>");
+        let set = DataSet::from_xml(xml.as_bytes(), &crate::data_set::DataSetLimits::default()).unwrap();
+        assert_eq!(measurement_rows(&set), HashMap::from([(Uuid::from_u128(5).into_bytes(), 2)]));
     }
 
     #[test]

@@ -136,3 +136,18 @@ proptest! {
         prop_assert!(read(&xml[..cut.min(xml.len() - 1)]).is_err());
     }
 }
+
+#[test]
+fn a_reading_tells_its_length_and_times_without_digits_behind_the_point() {
+    let reading = |xml: &str| {
+        let mut packed = Vec::new();
+        crate::gzip::compress(xml.as_bytes(), &mut packed);
+        let [plain, inflated] = [xml.as_bytes(), &packed]
+            .map(|bytes| DataSet::from_bytes(bytes, &DataSetLimits::default()).map(|(_, reading)| reading).unwrap());
+        assert_eq!(plain, inflated);
+        assert_eq!(plain.bytes, xml.len() as u64);
+        plain.has_bare_point
+    };
+    assert!(reading("<d><r><t>2020-01-02T03:04:05.Z</t></r></d>"));
+    assert!(!reading("<d><r><t>2020-01-02T03:04:05.5Z</t></r></d>"));
+}

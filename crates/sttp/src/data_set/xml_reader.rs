@@ -61,15 +61,34 @@ pub enum DataSetError {
     },
 }
 
+/// What was seen while a data set was read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct DataSetReading {
+    /// Bytes of XML, uncompressed.
+    pub bytes: u64,
+    /// A time has a point and no digits behind it, as sttpapi writes it; its own reader fails on that.
+    pub has_bare_point: bool,
+}
+
 impl DataSet {
     /// Reads the XML of a .NET `DataSet` with an inline schema as it streams in.
     ///
     /// A table or column that the schema leaves out is taken as text. An element that is missing or empty is null,
     /// unless its column is text.
     pub fn from_xml(xml: impl BufRead, limits: &DataSetLimits) -> Result<Self, DataSetError> {
+        Self::read_xml(xml, limits).map(|(set, _)| set)
+    }
+
+    fn read_xml(xml: impl BufRead, limits: &DataSetLimits) -> Result<(Self, DataSetReading), DataSetError> {
         let mut reader = Reader::from_reader(xml);
-        let mut parse =
-            Parse { set: Self::default(), limits: *limits, rows: 0, place: Place::Outside, text: String::new() };
+        let mut parse = Parse {
+            set: Self::default(),
+            reading: DataSetReading::default(),
+            limits: *limits,
+            rows: 0,
+            place: Place::Outside,
+            text: String::new(),
+        };
         let mut buffer = Vec::new();
         let mut schema_depth = 0_usize;
         let mut schema = Schema::default();
@@ -111,20 +130,23 @@ impl DataSet {
                 Event::Text(text) => parse.append(&text.xml10_content()),
                 Event::CData(text) => parse.append(&text.xml10_content()),
                 Event::GeneralRef(reference) => parse.append(&resolve(&reference, offset)?),
-                Event::Eof if done => return Ok(parse.set),
+                Event::Eof if done => {
+                    let bytes = reader.buffer_position();
+                    return Ok((parse.set, DataSetReading { bytes, ..parse.reading }));
+                }
                 Event::Eof => return Err(DataSetError::Truncated),
                 _ => {}
             }
         }
     }
 
-    /// Reads gzip (found by its magic) or plain XML.
-    pub fn from_bytes(bytes: &[u8], limits: &DataSetLimits) -> Result<Self, DataSetError> {
+    /// Reads gzip (found by its magic), which is decompressed as it is parsed, or plain XML; says what it has seen.
+    pub fn from_bytes(bytes: &[u8], limits: &DataSetLimits) -> Result<(Self, DataSetReading), DataSetError> {
         if bytes.starts_with(&[0x1F, 0x8B]) {
             let inflated = flate2::bufread::MultiGzDecoder::new(bytes);
-            Self::from_xml(std::io::BufReader::with_capacity(1 << 16, inflated), limits)
+            Self::read_xml(std::io::BufReader::with_capacity(1 << 16, inflated), limits)
         } else {
-            Self::from_xml(bytes, limits)
+            Self::read_xml(bytes, limits)
         }
     }
 }
@@ -171,6 +193,7 @@ enum Place {
 
 struct Parse {
     set: DataSet,
+    reading: DataSetReading,
     limits: DataSetLimits,
     rows: usize,
     place: Place,
@@ -228,6 +251,7 @@ impl Parse {
     }
 
     fn store(&mut self, table: usize, column: usize) -> Result<(), DataSetError> {
+        self.reading.has_bare_point |= self.text.as_bytes().ends_with(b".Z");
         let table = &mut self.set.tables[table];
         // A second element of the same name in a row: the first one stands.
         let Some(cell) = table.open_cell(column) else {
