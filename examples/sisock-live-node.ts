@@ -29,11 +29,11 @@ console.log(consumer.nodes.map(({ name }) => name).join(', '))
 for (;;) {
   const { data, timeline } = await consumer.getData('eeg', ['C3', 'C4'], -10, 0)
   const { t, finalizedUntil } = timeline['C3'] ?? { t: [], finalizedUntil: null }
-  if (t.length < 256) continue
-  console.log(
-    `${t.length >= 256} samples of C3, ${data['C4']?.length === t.length} of C4, final: ${finalizedUntil !== null}`,
-  )
-  break
+  if (t.length >= 256) {
+    console.log(`a second of C3, as many of C4: ${data['C4']?.length === t.length}, final so far: ${finalizedUntil}`)
+    break
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100))
 }
 const [fields] = await consumer.getFields('sensors', -60, 0)
 console.log(Object.keys(fields).includes('memory_used'))
