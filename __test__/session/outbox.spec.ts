@@ -164,6 +164,23 @@ test('drop-oldest gives up the oldest frames with rows, never a control message'
   t.deepEqual(wire.lengths.slice(1), [[110]])
 })
 
+test('drop-oldest costs no more where very many small frames wait', async (t) => {
+  const frames = 150_000
+  const { wire, outbox, dropped } = make({ maxBytes: frames, policy: 'drop-oldest' })
+  wire.mayGoOn = false
+  outbox.send(new Uint8Array(1), 1)
+  await turn()
+  // Each that is given up must not move all the others: that would take minutes.
+  for (let n = 0; n < 4 * frames; n++) outbox.send(Uint8Array.of(n), n + 1)
+  t.is(dropped.length, 3 * frames + 1)
+  t.deepEqual([dropped[0], dropped.at(-1)], [1, 3 * frames + 1])
+  t.is(outbox.queuedFrames, frames - 1)
+  wire.mayGoOn = true
+  wire.drain()
+  outbox.onDrain()
+  t.is(wire.writes.slice(1).flat()[0]?.[0], (3 * frames + 1) % 256)
+})
+
 test('disconnect tells the overflow and throws away what waits', async (t) => {
   const errors: string[] = []
   const { outbox } = make({ maxBytes: 100, policy: 'disconnect', onOverflow: ({ code }) => errors.push(code) })

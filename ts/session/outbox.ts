@@ -27,6 +27,8 @@ interface Frame {
 }
 
 const MAX_BYTES = 16 << 20
+/** Stands before the head for a frame that was given up. */
+const NOTHING: Frame = { bytes: new Uint8Array(0), rows: 0, done: undefined }
 /** What one write may carry. */
 const WRITE_BYTES = 1 << 20
 /** Below this a frame is copied into one buffer with its neighbours: cheaper than a buffer of its own in `writev`. */
@@ -144,11 +146,15 @@ export class Outbox {
     for (let index = this.#head; index < this.#frames.length; index++) {
       const frame = this.#frames[index] as Frame
       if (frame.rows === 0) continue
-      this.#frames.splice(index--, 1)
+      // Nearly always the head: moving all behind it for each frame that is given up would stall every other peer.
+      if (index === this.#head) this.#frames[this.#head++] = NOTHING
+      else this.#frames.splice(index--, 1)
       this.#bytes -= frame.bytes.length
       onDrop?.(frame.rows, frame.bytes.length)
       frame.done?.()
-      if (this.queuedBytes + bytes.length <= this.#maxBytes) return true
+      if (this.queuedBytes + bytes.length > this.#maxBytes) continue
+      this.#compact()
+      return true
     }
     if (rows === 0 || this.queuedFrames === 0) return true
     onDrop?.(rows, bytes.length)
@@ -215,11 +221,15 @@ export class Outbox {
     if (this.#head === this.#frames.length) {
       this.#frames = []
       this.#head = 0
-    } else if (this.#head > 1024) {
-      this.#frames = this.#frames.slice(this.#head)
-      this.#head = 0
-    }
+    } else this.#compact()
     return frames
+  }
+
+  /** Lets go of the frames before the head when they are as many as those behind it. */
+  #compact(): void {
+    if (this.#head <= 1024 || this.#head < this.queuedFrames) return
+    this.#frames = this.#frames.slice(this.#head)
+    this.#head = 0
   }
 }
 
