@@ -241,3 +241,32 @@ test('gaps of two runs stay two records, although their numbers follow one anoth
   )
   await transmitter.close()
 })
+
+test('what a sink could not store is in the ledger by its numbers', async (t) => {
+  const { port, sent } = await serve(20_000, 1024)
+  const source = new EndpointSource('127.0.0.1', port, { runs: 1, reconnect: false })
+  await source.connect()
+  let stored = 0
+  const sink: Sink = {
+    get stored() {
+      return stored
+    },
+    close: async () => {},
+    write: async (batch, from) => {
+      if (stored > 0) throw new Error('the disk is full')
+      stored += from.countOf(batch)
+    },
+  }
+  const { books, losses, isComplete } = await pipeline(source, sink)
+  t.false(isComplete)
+  t.true(books.failed > 0)
+  const first = BigInt(stored + 1)
+  t.like(losses[0], { cause: 'sink', source: 'Synthetic.One', firstSeq: first, count: books.failed })
+  t.is(losses[0]?.lastSeq, first + BigInt(books.failed) - 1n)
+  t.is(losses.length, 1)
+  // Somebody has to take the rest, or its transmitter would wait for ever.
+  const rest = new EndpointSource('127.0.0.1', port, { runs: 1, reconnect: false })
+  await rest.connect()
+  await rest.consume(() => {})
+  await sent
+})

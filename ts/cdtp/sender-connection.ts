@@ -83,6 +83,7 @@ export class SenderConnection {
     try {
       while (!this.#isClosed) {
         const frames = await socket.receive()
+        if (this.#isClosed) return
         this.#lastMessage = clock.elapsed()
         const pending = this.#take(frames)
         if (pending !== undefined) await pending

@@ -3,6 +3,7 @@ import type { Ready } from '../session/delivery.js'
 import { sessionError } from '../session/error-codes.js'
 import {
   type CaptureItem,
+  type Gap,
   type Network,
   type SourceDescription,
   type SourceOptions,
@@ -94,9 +95,16 @@ export abstract class CdtpSource extends SourceSession<RecordBatch> {
     return batch.kind === MessageType.DATA ? batch.length : 0
   }
 
-  protected override dropped({ batch }: Ready<RecordBatch>): void {
+  gapsOf(batch: Batch): readonly Omit<Gap, 'cause'>[] {
+    const count = this.countOf(batch)
+    if (count === 0) return []
+    if (!(batch instanceof RecordBatch)) return [{ count }]
     const { sender: source, run } = batch
-    for (const range of batch.ranges()) this.lose({ cause: 'queue', source, run, ...range })
+    return batch.ranges().map((range) => ({ source, run, ...range }))
+  }
+
+  protected override dropped({ batch }: Ready<RecordBatch>): void {
+    for (const gap of this.gapsOf(batch)) this.lose({ cause: 'queue', ...gap })
   }
 
   describe(): SourceDescription {

@@ -86,7 +86,8 @@ export async function pipeline(source: Source, sink: Sink, options: PipelineOpti
       sinkError = error as Error
       failed += due
       endedBy = 'sink'
-      source.ledger.add({ cause: 'sink', count: due })
+      const gaps = due === rows ? source.gapsOf?.(batch) : undefined
+      for (const gap of gaps ?? [{ count: due }]) source.ledger.add({ cause: 'sink', ...gap })
     }
     behind += rows - due
     if (sinkError !== undefined) return source.close()

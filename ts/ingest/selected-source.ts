@@ -1,5 +1,13 @@
 import type { Batch, SignalTable } from '../batch/index.js'
-import type { Ledger, Source, SourceDescription, SourcePolicy, StatsSnapshot, StatusStream } from '../session/index.js'
+import type {
+  Gap,
+  Ledger,
+  Source,
+  SourceDescription,
+  SourcePolicy,
+  StatsSnapshot,
+  StatusStream,
+} from '../session/index.js'
 import { type Selection, Selector } from './selection.js'
 
 /** A source of which only selected rows are given; the others count as filtered. */
@@ -54,6 +62,10 @@ export class SelectedSource implements Source {
 
   countOf(batch: Batch): number {
     return this.#source.countOf(batch)
+  }
+
+  gapsOf(batch: Batch): readonly Omit<Gap, 'cause'>[] {
+    return this.#source.gapsOf?.(batch) ?? [{ count: this.countOf(batch) }]
   }
 
   derive(batch: Batch): Batch | undefined {

@@ -1,5 +1,5 @@
 import type { Batch, SignalTable } from '../batch/index.js'
-import type { Ledger } from './ledger.js'
+import type { Gap, Ledger } from './ledger.js'
 import type { Spill } from './spill.js'
 import type { StatsSnapshot } from './stats.js'
 import type { StatusStream } from './status.js'
@@ -43,6 +43,8 @@ export interface Source<B extends Batch = Batch> extends AsyncIterable<B>, Async
   describe(): SourceDescription
   /** Rows of a batch in the unit of the books: all, except where some are made from others or frame a run. */
   countOf(batch: B): number
+  /** What the ledger says of a batch that is lost whole, where the source knows more than the number of its rows. */
+  gapsOf?(batch: Batch): readonly Omit<Gap, 'cause'>[]
   /** Rows of another table that are made from a batch's; they are stored beside them and not counted in the books. */
   derive?(batch: Batch): Batch | undefined
   /** Gives every batch to a function; resolves at the end, rejects with what ended it. */
