@@ -58,7 +58,16 @@ test('define, describe, publish and tail; what is wrong has an exit code', async
   t.is(refused.code, 2)
   t.regex(refused.stderr, /level is not a valid float/)
   t.regex(refused.stderr, /published 1 messages/)
-  t.is((await run(['publish', url], 'no json\n')).code, 2)
+  for (const line of ['no json', '{"level":1},{"level":2}']) {
+    const malformed = await run(['publish', url], `${line}\n`)
+    t.is(malformed.code, 1)
+    t.regex(malformed.stderr, /line 1 is no JSON.*\n?.*ERR_CLI_INPUT_MALFORMED/)
+  }
+  // A list in a line is one message, which is none of this schema.
+  t.is((await run(['publish', url], '[{"level":1},{"level":2}]\n')).code, 2)
+  const missing = await run(['stream-sea', 'define', url, join(directory, 'none.json')])
+  t.is(missing.code, 1)
+  t.regex(missing.stderr, /ERR_CLI_FILE_UNREADABLE/)
   t.is((await run(['publish', url.replace('/s', '/none')], '{}\n')).code, 2)
   t.is((await run(['publish'])).code, 1)
   t.is(

@@ -13,6 +13,10 @@ export const cliError = defineErrors('cli', {
     'storage',
     'A file cannot be written; `cause` says why. Make room, or choose another place.',
   ],
+  ERR_CLI_INPUT_MALFORMED: [
+    'usage',
+    'A line of the standard input is not what the command takes; the text says which.',
+  ],
   ERR_CLI_OPTION_INVALID: ['usage', 'An option has a value that it cannot have; the text says what it takes.'],
   ERR_CLI_OPTION_UNKNOWN: ['usage', 'There is no such option here; `measurand COMMAND --help` lists them.'],
   ERR_CLI_OUTPUT_FAILED: ['storage', 'Standard output takes no more; `cause` says why.'],

@@ -28,18 +28,20 @@ export const command: Command = {
     url.check(placeOptions)
     const remote = { ...(await remoteOf(url)), stream: url.path }
     const start = performance.now()
-    let published = 0
+    let [published, number] = [0, 0]
     let lines: string[] = []
     const send = async (): Promise<void> => {
       if (lines.length === 0) return
-      // The lines go out as they are: what is no JSON is refused by the server, and nothing of its batch is stored.
-      await publish({ ...remote, payloadText: lines.length === 1 ? (lines[0] as string) : `[${lines.join(',')}]` })
+      // The lines go out as they are, so that no number changes.
+      await publish({ ...remote, payloadText: `[${lines.join(',')}]` })
       published += lines.length
       lines = []
     }
     try {
       for await (const line of createInterface({ input: call.stdin, signal: call.signal })) {
+        number++
         if (line.trim() === '') continue
+        checkLine(line, number)
         if (lines.push(line) >= size) await send()
       }
       await send()
@@ -50,4 +52,13 @@ export const command: Command = {
     }
     return call.signal.aborted ? EXIT.interrupted : EXIT.done
   },
+}
+
+/** A line is one message: what is no JSON, or several messages, is not sent. */
+function checkLine(line: string, number: number): void {
+  try {
+    JSON.parse(line)
+  } catch (cause) {
+    throw cliError('ERR_CLI_INPUT_MALFORMED', `line ${number} is no JSON: ${(cause as Error).message}`, { cause })
+  }
 }

@@ -55,7 +55,7 @@ async function place(call: Call, text: string | undefined): Promise<Remote & { s
 async function define(call: Call, [url, file]: readonly string[]): Promise<number> {
   const remote = await place(call, url)
   if (file === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'which file has the schema?')
-  const schema = JSON.parse(await readFile(file, 'utf8')) as SchemaDefinition
+  const schema = jsonOf(file, await textOf(file)) as SchemaDefinition
   await call.out.json(await defineStream({ ...remote, schema: { ...schema, name: remote.stream } }))
   return EXIT.done
 }
@@ -84,7 +84,7 @@ async function clients(call: Call, [url, verb, subject]: readonly string[]): Pro
   } else if (verb === 'delete') await call.out.json(await deleteClient({ ...remote, targetClientId: needed('an id') }))
   else if (verb === 'rotate') await call.out.json(await rotateClientSecret(remote))
   else if (verb === 'jwt-key') {
-    const jwtPublicKey = await readFile(needed('the file of a public key'), 'utf8')
+    const jwtPublicKey = await textOf(needed('the file of a public key'))
     await call.out.json(await rotateClientJwtPublicKey({ ...remote, jwtPublicKey }))
   } else
     throw cliError('ERR_CLI_OPTION_INVALID', `clients does create, delete, rotate, jwt-key, not ${verb ?? 'nothing'}`)
@@ -107,8 +107,24 @@ async function token(call: Call): Promise<number> {
   const claims = {
     exp: Math.floor(Date.now() / 1000) + seconds,
     mustFanout: call.options.has('must-fanout'),
-    ...(typeof filter === 'string' ? { filter: JSON.parse(filter) } : {}),
+    ...(typeof filter === 'string' ? { filter: jsonOf('--filter', filter) } : {}),
   }
-  await call.out.line(signJwt(claims, await readFile(file, 'utf8')))
+  await call.out.line(signJwt(claims, await textOf(file)))
   return EXIT.done
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw cliError('ERR_CLI_FILE_UNREADABLE', `${file}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function jsonOf(what: string, text: string) {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw cliError('ERR_CLI_OPTION_INVALID', `${what} is no JSON: ${(cause as Error).message}`, { cause })
+  }
 }
