@@ -20,10 +20,15 @@ export class NewDataRecord implements DataRecord {
   readonly sequence: number
   /** The tags as they go over the wire; undefined for none. */
   readonly encodedTags: Uint8Array | undefined
-  /** The message's buffer around the reserved room. */
+  /**
+   * The message's buffer around the reserved room.
+   *
+   * @internal
+   */
   readonly message: Reservation | undefined
   #blocks: Uint8Array[]
 
+  /** @internal */
   constructor(sequence: number, encodedTags: Uint8Array | undefined, message?: Reservation) {
     this.sequence = sequence
     this.encodedTags = encodedTags

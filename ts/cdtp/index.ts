@@ -33,6 +33,7 @@ export {
   type TransitionName,
 } from './satellite-state.js'
 export type { PullSocket } from './sender-connection.js'
+export type { SequenceRange } from './sender-run.js'
 export { type SyntheticOptions, serveSynthetic } from './serve.js'
 export { type DiscoveredService, Service } from './service.js'
 export {

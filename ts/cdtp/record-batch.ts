@@ -41,6 +41,7 @@ export class RecordBatch implements Batch {
   readonly message: Uint8Array
   readonly #index: MessageIndex
 
+  /** @internal */
   constructor(
     kind: MessageType,
     sender: string,

@@ -43,6 +43,7 @@ export class Satellite {
   readonly monitoring: MonitoringSender
   protected readonly clock: Clock
   protected readonly chirp: Chirp
+  /** @internal */
   protected readonly heartbeats: HeartbeatReceiver
   protected configuration = new Configuration()
   readonly #options: SatelliteOptions

@@ -6,7 +6,7 @@ import { fromNative } from '../session/errors.js'
 export const FORMAT = { json: 0, msgpack: 1, cbor: 2 } as const
 
 /** How a message is written. */
-export type SerializerName = keyof typeof FORMAT
+export type SerializerName = 'json' | 'msgpack' | 'cbor'
 
 /** Arrays and maps in one another. */
 const DEPTH = 64

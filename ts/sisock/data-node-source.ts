@@ -46,7 +46,8 @@ const ROWS = 1 << 14
 /** Batches that the consumer may have before more is asked for. */
 const AHEAD = 4
 
-type Rows = Measurements | TableBatch
+/** Numbers as measurements; texts are a table of their own. */
+export type Samples = Measurements | TableBatch
 
 /**
  * The samples of a data node as measurements: a window, then what becomes final. Signals are named `NODE/FIELD`;
@@ -58,7 +59,7 @@ type Rows = Measurements | TableBatch
  * for await (const batch of source) console.log(batch.length)
  * ```
  */
-export class DataNodeSource extends SourceSession<Rows> {
+export class DataNodeSource extends SourceSession<Samples> {
   readonly system = 'sisock'
   readonly #options: DataNodeSourceOptions
   #consumer: DataNodeConsumer | undefined
@@ -247,7 +248,7 @@ export class DataNodeSource extends SourceSession<Rows> {
     })
   }
 
-  #numberBatch(values: ArrayLike<unknown>, times: BigInt64Array, signal: number): { batch: Rows; bytes: number } {
+  #numberBatch(values: ArrayLike<unknown>, times: BigInt64Array, signal: number): { batch: Samples; bytes: number } {
     const block = new Block(times.length)
     block.time.set(times)
     if (values instanceof Float64Array) block.value.set(values)
@@ -268,7 +269,11 @@ export class DataNodeSource extends SourceSession<Rows> {
   }
 }
 
-function textBatch(values: ArrayLike<unknown>, times: BigInt64Array, signal: number): { batch: Rows; bytes: number } {
+function textBatch(
+  values: ArrayLike<unknown>,
+  times: BigInt64Array,
+  signal: number,
+): { batch: Samples; bytes: number } {
   const builder = new TableBuilder('measurement')
   for (let row = 0; row < times.length; row++) {
     const text = values[row]

@@ -1,4 +1,12 @@
-export type { EventHandler, Invocation, Procedure, Registration, Subscription, WampSession } from './autobahn.js'
+export type {
+  EventHandler,
+  Invocation,
+  Kwargs,
+  Procedure,
+  Registration,
+  Subscription,
+  WampSession,
+} from './autobahn.js'
 export { type Annotation, type BridgeBackend, ConsumerBackend } from './bridge/backend.js'
 export { GrafanaBridge, type GrafanaBridgeOptions } from './bridge/bridge.js'
 export { LocalBackend } from './bridge/local-backend.js'
@@ -19,9 +27,9 @@ export {
 } from './data-node-consumer.js'
 export { type DataNode, DataNodeHub, type DataNodeHubConfig } from './data-node-hub.js'
 export { type DataNodeConfig, DataNodeServer } from './data-node-server.js'
-export { DataNodeSource, type DataNodeSourceOptions } from './data-node-source.js'
+export { DataNodeSource, type DataNodeSourceOptions, type Samples } from './data-node-source.js'
 export type { DataResult, Timeline, Values } from './data-reader.js'
-export { extremeRows, lowerBound, pick, strideRows } from './min-stride.js'
+export { extremeRows, lowerBound, pick, strideRows, type Times } from './min-stride.js'
 export { FolderNode, type FolderNodeConfig } from './nodes/folder-node.js'
 export { OcsFeedNode, type OcsFeedNodeConfig } from './nodes/ocs-feed-node.js'
 export { type OpenSource, openNodes } from './nodes/open-nodes.js'
@@ -34,6 +42,7 @@ export {
   type TableField,
   TableNode,
   type TableNodeConfig,
+  type TableRequest,
   type TableSamples,
   type TableWindow,
 } from './nodes/table-node.js'

@@ -1,5 +1,5 @@
 /** Times in seconds since 1970, ascending. */
-type Times = Float64Array | readonly number[]
+export type Times = Float64Array | readonly number[]
 
 /**
  * The rows that remain when successive samples are to be at least `minStride` seconds apart: a row stays when it is

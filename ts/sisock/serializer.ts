@@ -5,7 +5,7 @@ export type { SerializerName } from './codec.js'
 
 /**
  * Writes and reads WAMP messages; what npm autobahn calls a serializer, and so usable as one of its `serializers`. It
- * reads one message a WebSocket message; {@link Framing} has the batched forms.
+ * reads one message a WebSocket message; `Framing` has the batched forms.
  */
 export interface Serializer {
   readonly SERIALIZER_ID: SerializerName

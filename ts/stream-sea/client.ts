@@ -272,24 +272,25 @@ export class StreamSeaClient extends Session {
   }
 }
 
-type Remote = Pick<StreamSeaClientOptions, 'remoteHost' | 'remotePort' | 'secure' | 'tls' | 'signal'>
+/** Where a server is, and how it is connected to. */
+export type ServerPlace = Pick<StreamSeaClientOptions, 'remoteHost' | 'remotePort' | 'secure' | 'tls' | 'signal'>
 
 /** Connects with a secret and subscribes; closing the subscription closes the connection. */
 export function subscribe<const S extends SchemaDefinition = never>(
-  args: Remote & { clientId: string; clientSecret: string } & SubscribeOptions & { readonly schema?: S },
+  args: ServerPlace & { clientId: string; clientSecret: string } & SubscribeOptions & { readonly schema?: S },
 ): Promise<Subscription<[S] extends [never] ? unknown : MessageOf<S>>> {
   return subscribeAlone(args)
 }
 
 /** Connects with a token and subscribes; closing the subscription closes the connection. */
 export function subscribeWithJwt<const S extends SchemaDefinition = never>(
-  args: Remote & Extract<Credentials, { jwt: unknown }> & SubscribeOptions & { readonly schema?: S },
+  args: ServerPlace & Extract<Credentials, { jwt: unknown }> & SubscribeOptions & { readonly schema?: S },
 ): Promise<Subscription<[S] extends [never] ? unknown : MessageOf<S>>> {
   return subscribeAlone(args)
 }
 
 async function subscribeAlone<S extends SchemaDefinition>(
-  args: Remote & Credentials & SubscribeOptions & { readonly schema?: S },
+  args: ServerPlace & Credentials & SubscribeOptions & { readonly schema?: S },
 ): Promise<Subscription<[S] extends [never] ? unknown : MessageOf<S>>> {
   const { policy: _, queueBytes: __, ...options } = args
   const client = new StreamSeaClient(options)

@@ -98,7 +98,11 @@ export class EventBatch<M = unknown> implements Batch, Iterable<StreamMessage<M>
   readonly #from: number
   #encoding: 'latin1' | 'utf8' | undefined
 
-  /** Rows `from` to `to` of a block. */
+  /**
+   * Rows `from` to `to` of a block.
+   *
+   * @internal
+   */
   constructor(block: EventBlock, from: number, to: number, context: EventContext) {
     this.#block = block
     this.#from = from

@@ -1,5 +1,6 @@
 export {
   type PublishReply,
+  type ServerPlace,
   StreamSeaClient,
   type StreamSeaClientOptions,
   subscribe,
@@ -34,9 +35,11 @@ export {
   defineSchema,
   FieldType,
   type MessageOf,
+  type ObjectOf,
   type SchemaDefinition,
   type SchemaField,
   type SchemaVersion,
+  type ValueOf,
 } from './schema.js'
 export { StreamSeaServer, type StreamSeaServerOptions } from './server.js'
 export { type SubscribeOptions, Subscription } from './subscription.js'

@@ -65,9 +65,11 @@ export function defineSchema<const F extends readonly SchemaField[]>(schema: Sch
 /** The messages of a schema. No field is required, any may be null. */
 export type MessageOf<S extends SchemaDefinition> = ObjectOf<S['fields']>
 
-type ObjectOf<F extends readonly SchemaField[]> = { [K in F[number] as K['name']]?: ValueOf<K> | null }
+/** The messages of these fields. */
+export type ObjectOf<F extends readonly SchemaField[]> = { [K in F[number] as K['name']]?: ValueOf<K> | null }
 
-type ValueOf<K extends SchemaField> = K['type'] extends 'string' | 'date'
+/** The value of a field. */
+export type ValueOf<K extends SchemaField> = K['type'] extends 'string' | 'date'
   ? string
   : K['type'] extends 'float' | 'integer'
     ? number

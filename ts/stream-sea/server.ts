@@ -150,6 +150,7 @@ export class StreamSeaServer {
     }
   }
 
+  /** @internal */
   get directory(): Directory {
     return this.#directory
   }
@@ -195,12 +196,20 @@ export class StreamSeaServer {
     return Number(this.clock.now() / 1_000_000n)
   }
 
-  /** The streams of a jail. */
+  /**
+   * The streams of a jail.
+   *
+   * @internal
+   */
   streamsOf(jail: string): Stream[] {
     return this.#streams.of(jail)
   }
 
-  /** The WebSocket connections that there are. */
+  /**
+   * The WebSocket connections that there are.
+   *
+   * @internal
+   */
   get open(): Iterable<Connection> {
     return this.#connections.values()
   }
@@ -210,11 +219,16 @@ export class StreamSeaServer {
     return this.#connections.size
   }
 
+  /** @internal */
   stream(jail: string, name: string): Stream | undefined {
     return this.#streams.get(jail, name)
   }
 
-  /** The stream if messages can be published to it; a promise where it has to be made first. */
+  /**
+   * The stream if messages can be published to it; a promise where it has to be made first.
+   *
+   * @internal
+   */
   publishable(jail: string, name: string): Stream | undefined | Promise<Stream> {
     const stream = this.stream(jail, name)
     const { acceptUndefined } = this.options
@@ -225,6 +239,8 @@ export class StreamSeaServer {
   /**
    * Publishes a body, `{"payload": X}`, to a stream; `done` is called when it is durable. What is wrong with the payload
    * is given; an error is given where the body is none.
+   *
+   * @internal
    */
   publish(
     stream: Stream,
@@ -288,7 +304,11 @@ export class StreamSeaServer {
     this.#closeConnections((client) => client.id === id, 'the client was deleted')
   }
 
-  /** The group of a subscription: made if it is not there. Gives a text where that cannot be. */
+  /**
+   * The group of a subscription: made if it is not there. Gives a text where that cannot be.
+   *
+   * @internal
+   */
   async group(
     client: Client,
     name: string,
@@ -300,22 +320,38 @@ export class StreamSeaServer {
     return this.#groups.find(client, stream, options, groupId, group)
   }
 
-  /** A subscription ends; its group with it if it was the last and the group has no name. */
+  /**
+   * A subscription ends; its group with it if it was the last and the group has no name.
+   *
+   * @internal
+   */
   leave(group: Seat, member: Member): void {
     this.#groups.leave(group, member)
   }
 
-  /** Resolves when the committed offsets of groups are durable. */
+  /**
+   * Resolves when the committed offsets of groups are durable.
+   *
+   * @internal
+   */
   groupsKept(): Promise<void> {
     return this.#groups.kept()
   }
 
-  /** The named groups of a stream and how far they are, also those that nobody is in. */
+  /**
+   * The named groups of a stream and how far they are, also those that nobody is in.
+   *
+   * @internal
+   */
   groupsOf(stream: Stream): Promise<GroupState[]> {
     return this.#groups.of(stream)
   }
 
-  /** The newest messages of a stream, as text. */
+  /**
+   * The newest messages of a stream, as text.
+   *
+   * @internal
+   */
   async lastMessages(stream: Stream, count: number): Promise<{ offset: number; time: number; text: string }[]> {
     const from = Math.max(stream.start, stream.next - count)
     const messages: { offset: number; time: number; text: string }[] = []
@@ -342,6 +378,7 @@ export class StreamSeaServer {
     }
   }
 
+  /** @internal */
   forget(connection: Connection): void {
     this.#connections.delete(connection)
   }

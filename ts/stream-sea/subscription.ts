@@ -88,6 +88,7 @@ export class Subscription<M = unknown> implements Source<EventBatch<M>> {
   readonly #fieldRows: FieldRows | undefined
   #schemaVersion = ''
 
+  /** @internal */
   constructor(options: SubscribeOptions, host: SubscriptionHost) {
     this.options = options
     this.#host = host
@@ -182,7 +183,11 @@ export class Subscription<M = unknown> implements Source<EventBatch<M>> {
     })
   }
 
-  /** Takes rows of a block. */
+  /**
+   * Takes rows of a block.
+   *
+   * @internal
+   */
   take(block: EventBlock, from: number, to: number, release: () => void): void {
     const rows = to - from
     if (this.#ended) {

@@ -54,6 +54,7 @@ export interface WampRouterOptions extends SessionOptions {
  */
 export class WampRouter extends Session {
   readonly system = 'sisock'
+  /** @internal */
   readonly realm: Realm
   readonly #options: WampRouterOptions
   readonly #sessions = new Set<RouterSession>()
