@@ -222,9 +222,9 @@ fn encode_frames(encoder: &mut Encoder, data: &Data, slab: &mut [u8], mut each: 
     encoder.restart();
     let mut first = 0;
     while first < data.len() {
-        let encoded = encoder.encode(&data.rows(first, data.len()), slab);
-        first += encoded.rows;
-        each(&slab[..encoded.bytes]);
+        let sent = encoder.encode(&data.rows(first, data.len()), slab);
+        first += sent.rows;
+        each(&slab[..sent.bytes]);
     }
 }
 
