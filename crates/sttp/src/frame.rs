@@ -171,7 +171,10 @@ impl Deframer {
     }
 
     fn checked(&mut self, length: u32, head: &[u8]) -> Result<usize, FrameError> {
-        let (length, limit) = (length as usize, self.limits.of(head));
+        let length = length as usize;
+        // Beyond what any frame may have it is the same error, whether more of the frame has come or not.
+        let most = self.limits.of(&[]);
+        let limit = if length > most { most } else { self.limits.of(head) };
         if length > limit {
             let error = FrameError::Length { offset: self.offset, length, limit };
             self.failed = Some(error);
@@ -219,7 +222,7 @@ mod tests {
         assert!(refused(&[0, 0, 0, 21, 0x80, 2]));
         assert!(refused(&[0, 0, 0, 31]));
         let mut deframer = Deframer::new(limits);
-        let error = FrameError::Length { offset: 0, length: 0x4854_5450, limit: 10 };
+        let error = FrameError::Length { offset: 0, length: 0x4854_5450, limit: 30 };
         assert_eq!(deframer.next(b"HTTP/1.1", &mut 0), Err(error));
         assert_eq!(deframer.next(&[0, 0, 0, 0], &mut 0), Err(error));
     }
