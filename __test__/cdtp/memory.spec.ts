@@ -1,6 +1,7 @@
 // Default settings, and a receiver that takes a tenth of what its transmitter could send: both ends stay in bounds.
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { compiled } from '../../benches/harness/compiled.js'
 import { Program } from '../program.js'
 
 const BENCHES = join(import.meta.dirname, '..', '..', 'benches', 'cdtp')
@@ -12,11 +13,15 @@ const SLOW = 80
 const TELL_PEAK =
   "data:text/javascript,process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS))"
 
-/** One end of the transfer. */
+/** One end of the transfer, as users run it: a loader's own memory is none of ours. */
 class End extends Program {
-  constructor(t: ExecutionContext, program: string, args: readonly (string | number)[]) {
-    super(process.execPath, ['--import', 'tsx', '--import', TELL_PEAK, join(BENCHES, program), ...args.map(String)])
+  private constructor(t: ExecutionContext, program: string, args: readonly (string | number)[]) {
+    super(process.execPath, ['--import', TELL_PEAK, program, ...args.map(String)])
     t.teardown(() => void this.kill())
+  }
+
+  static async begin(t: ExecutionContext, program: string, args: readonly (string | number)[]): Promise<End> {
+    return new End(t, await compiled(join(BENCHES, program)), args)
   }
 
   get peakMiB(): number {
@@ -25,9 +30,9 @@ class End extends Program {
 }
 
 test('a receiver ten times too slow: less than 256 MiB at either end', async (t) => {
-  const sender = new End(t, 'sender.ts', ['measurand', RECORDS, BYTES])
+  const sender = await End.begin(t, 'sender.ts', ['measurand', RECORDS, BYTES])
   const port = await sender.printed(/port (\d+)/)
-  const receiver = new End(t, 'receiver.ts', ['measurand', port, RECORDS, BYTES, SLOW])
+  const receiver = await End.begin(t, 'receiver.ts', ['measurand', port, RECORDS, BYTES, SLOW])
   t.deepEqual(await Promise.all([sender.ended, receiver.ended]), [0, 0])
   t.regex(receiver.output, new RegExp(`"items":${RECORDS},`))
   t.log(`sender ${sender.peakMiB.toFixed(0)} MiB, receiver ${receiver.peakMiB.toFixed(0)} MiB`)
