@@ -5,6 +5,8 @@ import { take } from '../../stream-sea/world.js'
 import { NatsServer } from './nats-server.js'
 import { FIELDS, numbers, serve, until } from './nats-world.js'
 
+/** ms that three servers may take to elect who leads. */
+const ELECTION = 60_000
 const STREAM = { name: 's', version: 1, fields: FIELDS } as const
 
 test('replicas=3: a nats-server of three is killed under load, and every acknowledged message is there', async (t) => {
@@ -15,10 +17,10 @@ test('replicas=3: a nats-server of three is killed under load, and every acknowl
     const nats = await connectNats(log).catch(() => undefined)
     await nats?.connection.close()
     return nats !== undefined
-  })
+  }, ELECTION)
   const [a, b] = [await serve(t, log), await serve(t, log)]
   await defineStream({ ...a.remote, stream: 's', schema: STREAM })
-  await until(() => b.server.stream('main', 's')?.schema !== undefined)
+  await until(() => b.server.stream('main', 's')?.schema !== undefined, ELECTION)
   const nats = await connectNats(log)
   t.teardown(() => nats.connection.close())
   /** The one that leads the stream of the entries. */
@@ -67,7 +69,7 @@ test('replicas=3: a nats-server of three is killed under load, and every acknowl
   }
   const first = await leader()
   const working = Array.from({ length: 16 }, () => load(600))
-  await until(() => acknowledged.size > 200)
+  await until(() => acknowledged.size > 200, ELECTION)
   await first.kill()
   await Promise.all(working)
   t.true(refused > 0)

@@ -23,9 +23,9 @@ export async function serve(t: ExecutionContext, log: string) {
   return { server, remote, client }
 }
 
-/** What a condition becomes in time. */
-export async function until(met: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 60_000
+/** Resolves when a condition is met; rejects when it is not in time, 20 s unless told. */
+export async function until(met: () => boolean | Promise<boolean>, patience = 20_000): Promise<void> {
+  const end = Date.now() + patience
   while (!(await met())) {
     if (Date.now() > end) throw new Error('it did not come')
     await new Promise((resolve) => setTimeout(resolve, 10))
