@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { SourceUrl } from '../ingest/index.js'
+import { loadSystem, SourceUrl } from '../ingest/index.js'
 import {
   CAPTURE_KIND,
   type CaptureItem,
@@ -41,6 +41,9 @@ export const command: Command = {
     const place = { host: url.host, port: url.port ?? 0 }
     if (url.scheme === 'sisock' && !listens)
       throw cliError('ERR_CLI_OPTION_INVALID', 'a router never asks the same twice; be one: sisock://...?listen=1')
+    // Only a system whose bytes can be captured has captures.
+    const { redactor } = await loadSystem(url.scheme)
+    if (redactor === undefined) throw cliError('ERR_CLI_OPTION_INVALID', `${url.scheme}: has no captures to replay`)
     const replay = listens ? REPLAYS[url.scheme] : undefined
     if (replay !== undefined)
       return replayTo(call, place, await replay(), paced(captureItems(bytesOf(file)), speed, call.signal))

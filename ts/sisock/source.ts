@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { env } from 'node:process'
-import type { SourceOptions } from '../session/index.js'
+import { type SourceOptions, tlsFiles } from '../session/index.js'
 import { DataNodeSource } from './data-node-source.js'
 import { sisockError } from './error-codes.js'
 import { WAMP_USER } from './uri.js'
@@ -52,13 +52,24 @@ export async function joinConfig(url: RouterPlace): Promise<WampConfig> {
     url: `${scheme}://${host}:${url.port ?? 8080}/${url.option('ws-path') ?? 'ws'}`,
     user: url.user === '' ? WAMP_USER : url.user,
     ...(realm === undefined ? {} : { realm }),
-    ...(ca === undefined ? {} : { tls: { ca: await readFile(ca, 'utf8') } }),
+    ...(ca === undefined ? {} : { tls: tlsFiles((name) => (name === 'ca' ? ca : undefined), refusal) }),
+  }
+}
+
+function refusal(text: string): Error {
+  return sisockError('ERR_SISOCK_OPTION_INVALID', text)
+}
+
+async function readSecret(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (cause) {
+    throw refusal(`the secret: ${(cause as Error).message}`)
   }
 }
 
 async function secretOf(file: string | undefined): Promise<string> {
-  const secret =
-    file === undefined ? (env['WAMP_SECRET'] ?? env['MEASURAND_SECRET']) : (await readFile(file, 'utf8')).trim()
+  const secret = file === undefined ? (env['WAMP_SECRET'] ?? env['MEASURAND_SECRET']) : await readSecret(file)
   if (secret !== undefined) return secret
   throw sisockError('ERR_SISOCK_SECRET_MISSING', 'set WAMP_SECRET, or give --secret-file FILE')
 }
