@@ -14,7 +14,9 @@ export class Example extends Program {
     { env = {}, cwd = join(EXAMPLES, '..') }: { env?: Readonly<Record<string, string>>; cwd?: string } = {},
   ) {
     super(process.execPath, ['--import', TSX, join(EXAMPLES, `${name}.ts`), ...args], { cwd, env })
-    t.teardown(() => void this.kill())
+    t.teardown(async () => {
+      await this.kill()
+    })
   }
 
   /** Presses enter. */

@@ -10,8 +10,13 @@ const publisher = new Publisher({ statusMessage: () => {} })
 publisher.defineMetadata(synthetic.metadata())
 await publisher.connect(process.argv[2] ?? 'localhost:7175')
 console.log('connected to a subscriber; publishing until enter is pressed')
+const start = performance.now()
 let frame = 0
-const timer = setInterval(() => publisher.publish(synthetic.batch(frame++, 1, publisher.signals)), 1000 / RATE)
+const timer = setInterval(() => {
+  // As many as are due: timers alone come late, and would fall behind the clock.
+  const due = ((performance.now() - start) * RATE) / 1000
+  while (frame < due) publisher.publish(synthetic.batch(frame++, 1, publisher.signals))
+}, 1000 / RATE)
 await once(process.stdin, 'data')
 clearInterval(timer)
 process.stdin.destroy()

@@ -9,6 +9,7 @@ import { DataNodeSource } from '../../ts/sisock/data-node-source.js'
 import { WampRouter } from '../../ts/sisock/router/router.js'
 import { serve } from '../../ts/sisock/serve.js'
 import { SyntheticNode } from '../../ts/sisock/synthetic-node.js'
+import { freePort } from '../free-port.js'
 import { EPOCH, FormulaNode } from './formula-node.js'
 import { house, state, USERS } from './house.js'
 
@@ -40,7 +41,7 @@ test('a window of a node comes as measurements, numbers, booleans and texts', as
 
 test('the router restarts: the gap is in the ledger, what was missed is fetched, and nothing comes twice', async (t) => {
   const router = new WampRouter({ users: USERS })
-  const port = await router.listen(0)
+  const port = await router.listen(await freePort())
   const url = `ws://127.0.0.1:${port}/ws`
   const server = { url, secret: USERS.server.secret, reconnect: { minDelay: 20, maxDelay: 50 } }
   const hub = new DataNodeHub(server)

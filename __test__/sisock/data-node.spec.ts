@@ -4,6 +4,7 @@ import { DataNodeHub } from '../../ts/sisock/data-node-hub.js'
 import { DataNodeServer } from '../../ts/sisock/data-node-server.js'
 import { WampRouter } from '../../ts/sisock/router/router.js'
 import { sisockToUnixTime, uri } from '../../ts/sisock/uri.js'
+import { freePort } from '../free-port.js'
 import { EPOCH, FormulaNode } from './formula-node.js'
 import { house, state, USERS } from './house.js'
 import SlowNode from './node-blocking.js'
@@ -151,7 +152,7 @@ async function sessionOf(node: DataNodeServer): Promise<{ session: number }> {
 
 test('the router restarts: nodes, hub and consumer are back, and say so', async (t) => {
   const router = new WampRouter({ users: USERS })
-  const port = await router.listen(0)
+  const port = await router.listen(await freePort())
   const url = `ws://127.0.0.1:${port}/ws`
   const server = { url, secret: USERS.server.secret, reconnect: { minDelay: 20, maxDelay: 50 } }
   const hub = new DataNodeHub(server)

@@ -254,7 +254,8 @@ test('who is silent instead of joining, or joins without a way that is known, is
   const silent = await new Peer(url, 'wamp.2.json').opened()
   t.is((await silent.next())[0], 3)
   await silent.closed
-  const ticket = await new Peer(url, 'wamp.2.json').opened()
+  const patient = await house(t)
+  const ticket = await new Peer(patient.url, 'wamp.2.json').opened()
   t.is(
     (await ticket.ask([1, 'test_realm', { authmethods: ['ticket'], authid: 'server' }]))[2],
     'wamp.error.no_auth_method',

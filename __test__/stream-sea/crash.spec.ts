@@ -15,7 +15,11 @@ async function victim(t: ExecutionContext, data: string): Promise<{ child: Child
   const child = spawn(process.execPath, ['--import', 'tsx', program, data, SECRET], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  t.teardown(() => child.kill('SIGKILL'))
+  const closed = new Promise((resolve) => child.once('close', resolve))
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await closed
+  })
   const port = await new Promise<number>((resolve) => child.stdout?.once('data', (line) => resolve(Number(line))))
   return { child, port }
 }

@@ -1,9 +1,10 @@
 import { createSocket } from 'node:dgram'
 import test from 'ava'
-import { isRecovered, systemNetwork } from '../../ts/session/index.js'
+import { isRecovered } from '../../ts/session/index.js'
 import { Publisher } from '../../ts/sttp/publisher.js'
 import { Subscriber } from '../../ts/sttp/subscriber.js'
 import { Synthetic } from '../../ts/sttp/synthetic.js'
+import { freePort } from '../free-port.js'
 import { SIGNALS, World } from './recovery-world.js'
 
 const QUEUE_BYTES = 64 * 1024
@@ -110,9 +111,3 @@ test('datagrams that the system dropped are told by their number', async (t) => 
   const [gap, ...more] = subscriber.ledger
   t.deepEqual([gap?.cause, gap?.count, gap?.bytes, more.length], ['wire', null, null, 0])
 })
-
-async function freePort(): Promise<number> {
-  const socket = await systemNetwork.datagrams({ host: '127.0.0.1' })
-  socket.close()
-  return socket.localPort
-}

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Example } from '../example.js'
+import { freePort } from '../free-port.js'
 
 async function pair(t: ExecutionContext, publisher: string, subscriber: string): Promise<string> {
   const publishing = new Example(t, publisher, ['0'])
@@ -58,7 +59,7 @@ test.serial('reverse connection', async (t) => {
 
 test.serial('the seed’s two programs with each other', async (t) => {
   const metadata = join('__test__', 'vectors', 'sttp', 'metadata6.xml')
-  const port = String(20_000 + (process.pid % 20_000))
+  const port = String(await freePort())
   const publishing = new Example(t, 'seed-publish', [metadata, port])
   await publishing.printed(/Press Enter/)
   const subscribing = new Example(t, 'seed-subscribe', [`localhost:${port}`])

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os'
 import test from 'ava'
 import { systemNetwork } from '../../ts/session/index.js'
 import { Subscriber } from '../../ts/sttp/subscriber.js'
+import { freePort } from '../free-port.js'
 import { ScriptedPublisher } from './scripted-publisher.js'
 
 /** The name of the loopback. */
@@ -26,12 +27,6 @@ function datagram(n: number): Buffer {
   return bytes
 }
 
-const free = async (host: string): Promise<number> => {
-  const socket = await systemNetwork.datagrams({ host })
-  socket.close()
-  return socket.localPort
-}
-
 const quiet = { statusMessage: false, errorMessage: false, autoReconnect: false, gapRecovery: false } as const
 const expected = Array.from({ length: FRAMES }, (_, n) => [n, 1000 + n]).flat()
 
@@ -39,7 +34,7 @@ test('a group that a publisher sends to is received by all its subscribers: IPv4
   const [group, groupInterface] = ['239.255.77.2', '127.0.0.1']
   const publisher = new ScriptedPublisher()
   const listener = await publisher.listen(systemNetwork, 0)
-  const port = await free('127.0.0.1')
+  const port = await freePort()
   const subscribers = [new Subscriber(quiet), new Subscriber(quiet)]
   const sender = await systemNetwork.datagrams({ remote: { host: group, port }, groupInterface, groupTtl: 0 })
   t.teardown(async () => {
@@ -70,7 +65,7 @@ test('a group of IPv6 is joined on the interface that is named, and left with th
   const group = 'ff11::77:2'
   const publisher = new ScriptedPublisher()
   const listener = await publisher.listen(systemNetwork, 0, '::1')
-  const udpPort = await free('::1')
+  const udpPort = await freePort('::1')
   const subscriber = new Subscriber(quiet)
   const sender = await systemNetwork.datagrams({ host: '::1', remote: { host: '::1', port: udpPort } })
   t.teardown(async () => {

@@ -1,22 +1,14 @@
 // Every example of TiA, run as a user runs it: a process of its own.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { get } from 'node:http'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { recordingInfo } from '../../ts/store/index.js'
 import { Example } from '../example.js'
+import { freePort } from '../free-port.js'
 
 const on = (port: number, cwd: string) => ({ env: { PORT: String(port) }, cwd })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 function folder(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'tia-examples-'))

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import { readState } from '../../ts/store/reader.js'
 import { TIA_SIG_BUTTON, TIA_SIG_EEG, TiAConnectionHandler, TiAServer, TiASignalConfig } from '../../ts/tia/index.js'
 import { measurand, type Ran } from '../cli/streams.js'
+import { freePort } from '../free-port.js'
 
 const ANCHOR = '1704067200000000000'
 const PACKETS = 60
@@ -19,8 +20,11 @@ function folder(t: ExecutionContext): string {
 }
 
 /** A server that gives its packets to the first client that starts a stream. */
-async function served(t: ExecutionContext, udpPort = 9998): Promise<number> {
-  const server = new TiAServer(['127.0.0.1', 0], TiAConnectionHandler, { policy: 'block', udp: { port: udpPort } })
+async function served(t: ExecutionContext): Promise<number> {
+  const server = new TiAServer(['127.0.0.1', 0], TiAConnectionHandler, {
+    policy: 'block',
+    udp: { port: await freePort() },
+  })
   const eeg = new TiASignalConfig({
     channels: 2,
     sampleRate: 1000,
@@ -82,7 +86,7 @@ const tail = (port: number, ...more: string[]): Promise<Ran> => {
 
 for (const transport of ['tcp', 'udp'] as const) {
   test.serial(`a capture over ${transport} is decoded, and replayed raw: the same rows`, async (t) => {
-    const port = await served(t, 17_471)
+    const port = await served(t)
     const file = join(folder(t), 'session.cap')
     const url = `tia://127.0.0.1:${port}?transport=${transport}`
     const captured = await measurand(['capture', url, '-o', file, '--limit', String(ROWS)])
@@ -109,8 +113,17 @@ for (const transport of ['tcp', 'udp'] as const) {
       wanted().map((row) => [(row as unknown[])[0], (row as unknown[])[3]]),
     )
 
-    const replayed = measurand(['replay', file, '--raw', '--speed', 'max', '--to', 'tia://127.0.0.1:17470?listen=1'])
-    const again = await tail(17_470, '--transport', transport)
+    const replay = await freePort()
+    const replayed = measurand([
+      'replay',
+      file,
+      '--raw',
+      '--speed',
+      'max',
+      '--to',
+      `tia://127.0.0.1:${replay}?listen=1`,
+    ])
+    const again = await tail(replay, '--transport', transport)
     t.is(again.code, 0, again.stderr)
     t.deepEqual(rowsOf(again), wanted())
     const { code, stderr } = await replayed
@@ -126,9 +139,10 @@ test.serial('a recording is served again: the same rows, labels and subject', as
   const recorded = await measurand(['record', url, '--out', out, '--name', 'lab', '--limit', String(ROWS)])
   t.is(recorded.code, 0, recorded.stderr)
   for (const speed of ['max', '10']) {
-    const options = ['--port', '17472', '--wait-subscriber', '--speed', speed]
+    const place = await freePort()
+    const options = ['--port', String(place), '--wait-subscriber', '--speed', speed]
     const serving = measurand(['serve', 'tia', '--from', out, ...options])
-    const again = await tail(17_472)
+    const again = await tail(place)
     t.is(again.code, 0, again.stderr)
     t.deepEqual(rowsOf(again), wanted())
     t.is((await serving).code, 0)
@@ -143,8 +157,25 @@ test.serial('a recording that was cut inside a packet is served without that pac
   const out = join(folder(t), 'rec')
   const url = `tia://127.0.0.1:${port}?anchor=${ANCHOR}`
   await measurand(['record', url, '--out', out, '--limit', '30'])
-  const serving = measurand(['serve', 'tia', '--from', out, '--port', '17473', '--wait-subscriber', '--speed', 'max'])
-  const again = await measurand(['tail', `tia://127.0.0.1:17473?anchor=${ANCHOR}&state=1`, '--wait', '10s', '--json'])
+  const place = await freePort()
+  const serving = measurand([
+    'serve',
+    'tia',
+    '--from',
+    out,
+    '--port',
+    String(place),
+    '--wait-subscriber',
+    '--speed',
+    'max',
+  ])
+  const again = await measurand([
+    'tail',
+    `tia://127.0.0.1:${place}?anchor=${ANCHOR}&state=1`,
+    '--wait',
+    '10s',
+    '--json',
+  ])
   t.is(again.code, 0, again.stderr)
   t.deepEqual(rowsOf(again), wanted().slice(0, 25))
   await serving

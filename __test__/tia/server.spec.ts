@@ -11,6 +11,7 @@ import {
   TiAServer,
   TiASignalConfig,
 } from '../../ts/tia/index.js'
+import { freePort } from '../free-port.js'
 import { counting, Pair, pushed, turn } from './pair.js'
 
 test('wrong signals are typed errors', async (t) => {
@@ -280,7 +281,7 @@ test('a callback that gives too little ends the server with a typed error', asyn
 })
 
 test("datagrams to a broadcast address, of the client's own subnet alone", async (t) => {
-  const port = 20_000 + (process.pid % 9000)
+  const port = await freePort()
   const serverTo = async (broadcast: string): Promise<TiAServer> => {
     const server = new TiAServer(['127.0.0.1', 0], TiAConnectionHandler, { udp: { port, broadcast } })
     await server.start([pushed(1, 100, 1)])

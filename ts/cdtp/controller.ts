@@ -35,8 +35,8 @@ export interface RunOptions {
   readonly runId: string
   /** Configurations by canonical name; those not named get an empty one. */
   readonly configurations?: Readonly<Record<string, Values>>
-  /** Resolves when the run shall end. */
-  readonly until: Promise<unknown>
+  /** Resolves when the run shall end; a function is called when all are in RUN. */
+  readonly until: Promise<unknown> | (() => Promise<unknown>)
 }
 
 /**
@@ -46,7 +46,7 @@ export interface RunOptions {
  * await using controller = new Controller({ group: 'lab' })
  * await controller.open()
  * await controller.discover(['Camera.front', 'Recorder.one'])
- * await controller.run({ runId: 'run_1', until: sleep(systemClock, 10_000) })
+ * await controller.run({ runId: 'run_1', until: () => sleep(systemClock, 10_000) })
  * ```
  *
  * Receivers are started before transmitters and stopped after them.
@@ -198,7 +198,7 @@ export class Controller implements AsyncDisposable {
     const transmitters = satellites.filter(transmits)
     await this.transition(others, 'start', () => runId)
     await this.transition(transmitters, 'start', () => runId)
-    await until
+    await (typeof until === 'function' ? until() : until)
     await this.transition(transmitters, 'stop')
     await this.transition(others, 'stop')
   }

@@ -79,7 +79,7 @@ async function run(call: Call, group: string): Promise<number> {
   await using controller = await open(call, group, { onState: ({ name, state }) => tell(call, name, state) })
   await controller.discover(wanted, duration(call, 'wait'))
   if (controller.satellites.length === 0) throw cliError('ERR_CLI_OPTION_INVALID', `nobody answers in ${group}`)
-  await controller.run({ runId: text(call, 'run-id') ?? 'run_1', configurations, until: over(call) })
+  await controller.run({ runId: text(call, 'run-id') ?? 'run_1', configurations, until: () => over(call) })
   return call.signal.aborted ? EXIT.interrupted : EXIT.done
 }
 

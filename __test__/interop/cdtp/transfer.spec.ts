@@ -12,6 +12,7 @@ import {
   type Values,
 } from '../../../ts/cdtp/index.js'
 import { systemClock } from '../../../ts/session/index.js'
+import { freePort } from '../../free-port.js'
 import { blocks, borConfig, borTags, eorTags, tags } from './content.js'
 import { Peer } from './peer.js'
 
@@ -100,7 +101,7 @@ for (const scenario of SCENARIOS) {
   })
 
   test.serial(`Python to Node: ${scenario.name}`, async (t) => {
-    const port = 50_300 + SCENARIOS.indexOf(scenario)
+    const port = await freePort()
     const tx = new Peer('tx.py', [
       ...args(scenario, port),
       ...['--condition', `${scenario.condition ?? 0}`],

@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../../free-port.js'
 
 const BIN = join(import.meta.dirname, '../../../.peers/crossbar/bin')
 const PEER = join(import.meta.dirname, 'peer')
@@ -67,16 +67,6 @@ export function python(
 ): Peer {
   return start(join(BIN, 'python'), [join(PEER, `${program}.py`), url, ...args], {
     env: { WAMP_USER: user, WAMP_SECRET: SECRETS[user], WAMP_SERIALIZERS: serializer },
-  })
-}
-
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
   })
 }
 

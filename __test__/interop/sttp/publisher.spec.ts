@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
-import { Pacer, systemClock, systemNetwork } from '../../../ts/session/index.js'
+import { Pacer, systemClock } from '../../../ts/session/index.js'
 import { DataSet } from '../../../ts/sttp/data-set.js'
 import { Measurement } from '../../../ts/sttp/measurement.js'
 import { Publisher } from '../../../ts/sttp/publisher.js'
+import { freePort } from '../../free-port.js'
 import { Peer } from './peer.js'
 
 const SIGNALS = 12
@@ -66,13 +67,6 @@ function paced(publish: (n: number) => void): Promise<void> {
   })
 }
 
-/** A port for datagrams that nobody uses: sttpapi does not say which one it would choose. */
-async function freePort(): Promise<string> {
-  const socket = await systemNetwork.datagrams({ host: '127.0.0.1' })
-  socket.close()
-  return String(socket.localPort)
-}
-
 const ALL = SIGNALS * SAMPLES
 test.serial('sttpapi subscribes to us: TSSC, irregular times, every flag', (t) =>
   publishTo(t, ALL, '--mode', 'tssc', '--jitter', '--cycle-flags'),
@@ -84,7 +78,7 @@ test.serial('sttpapi subscribes to us: TSSC by a filter', (t) =>
   publishTo(t, 4 * SAMPLES, '--filter', "FILTER TOP 4 ActiveMeasurements WHERE SignalType = 'FREQ'"),
 )
 test.serial('sttpapi subscribes to us: by UDP, irregular times, every flag', async (t) =>
-  publishTo(t, ALL, '--udp', await freePort(), '--cycle-flags', '--jitter', '--mode', 'compact'),
+  publishTo(t, ALL, '--udp', String(await freePort()), '--cycle-flags', '--jitter', '--mode', 'compact'),
 )
 test.serial('sttpapi subscribes to us: compact of version 1 with a plain cache', (t) =>
   publishTo(t, ALL, '--mode', 'compact', '--version', '1', '--no-sic-gzip'),

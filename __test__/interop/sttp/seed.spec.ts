@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import test from 'ava'
+import { freePort } from '../../free-port.js'
 import { Peer } from './peer.js'
 
 const root = join(import.meta.dirname, '../../..')
 
 test.serial('the seed’s publisher program and sttpapi’s subscriber program', async (t) => {
-  const port = String(21_000 + (process.pid % 20_000))
+  const port = String(await freePort())
   const metadata = join(root, '__test__/vectors/sttp/metadata6.xml')
   const args = ['--import', 'tsx', join(root, 'examples/seed-publish.ts'), metadata, port]
   const publisher = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })

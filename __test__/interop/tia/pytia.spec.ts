@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { TiAClient, TiAConnectionHandler, type TiAPacket, TiAServer } from '../../../ts/tia/index.js'
+import { freePort } from '../../free-port.js'
 import { parseSpec, samplesOf, servedSignals } from './formula.js'
 
 const here = import.meta.dirname
@@ -32,12 +33,10 @@ function start(
   return { child, output: () => output, ended }
 }
 
-let udpPort = 21_998 + (process.pid % 1000) * 8
-
 for (const { spec, packets, rate } of CASES) {
   for (const transport of ['tcp', 'udp'] as const) {
     test.serial(`pytia's client, our server: ${spec} over ${transport}`, async (t) => {
-      const server = new TiAServer(['127.0.0.1', 0], TiAConnectionHandler, { udp: { port: udpPort++ } })
+      const server = new TiAServer(['127.0.0.1', 0], TiAConnectionHandler, { udp: { port: await freePort() } })
       t.teardown(() => server.drain())
       const signals = servedSignals(parseSpec(spec), { rate: Math.min(rate, 1000), packets, server: () => server })
       await server.start(signals)
@@ -49,7 +48,7 @@ for (const { spec, packets, rate } of CASES) {
 
     test.serial(`pytia's server, our client: ${spec} over ${transport}`, async (t) => {
       const args = ['--port', '0', '--packets', `${packets}`, '--rate', `${rate}`, '--signals', spec]
-      const server = start('server.py', [...args, '--udp-port', `${udpPort++}`])
+      const server = start('server.py', [...args, '--udp-port', `${await freePort()}`])
       const port = await ready(server)
       const client = new TiAClient('127.0.0.1', port)
       await client.connect()
