@@ -21,6 +21,18 @@ export function run(command, args, options = {}) {
     throw new Error(`'${command} ${args.join(' ')}' failed with exit code ${done.status ?? done.signal}`)
 }
 
+/** Installs packages by the lock file. What is fetched may fail once: it is tried three times. */
+function installPackages(cwd) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd })
+    } catch (error) {
+      if (attempt === 3) throw error
+      process.stderr.write(`setup: ${error.message}; once more\n`)
+    }
+  }
+}
+
 /** Does `work` unless the inputs are as they were when it last succeeded and its output is there. */
 function step(name, { inputs, output }, work) {
   const digest = createHash('sha256')
@@ -50,7 +62,7 @@ function filesBelow(path) {
 /** Installs, builds and compiles what is out of date. */
 export function setup({ release = false } = {}) {
   step('packages', { inputs: ['package.json', 'package-lock.json'], output: 'node_modules/.package-lock.json' }, () => {
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
+    installPackages(ROOT)
   })
   const [profile, other] = release ? ['release', 'dist-test'] : ['dist-test', 'release']
   step(`addon-${profile}`, { inputs: ['crates', 'Cargo.toml', 'Cargo.lock'], output: 'ts/native/index.js' }, () => {
@@ -71,9 +83,7 @@ export function setup({ release = false } = {}) {
 /** Installs the benches' own packages. */
 export function setupBenches() {
   step('bench-packages', { inputs: ['benches/package-lock.json'], output: 'benches/node_modules' }, () => {
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-      cwd: join(ROOT, 'benches'),
-    })
+    installPackages(join(ROOT, 'benches'))
   })
 }
 

@@ -18,7 +18,8 @@ import { MessageType, RecordBatch } from './record-batch.js'
 import { Service } from './service.js'
 import { highWaterMark, type Zmq, zeromq } from './zeromq.js'
 
-const CONNECT_MS = 1000
+/** How long who listens may take to say what it is, ms. */
+const CONNECT_MS = 10_000
 /** How long nothing may come behind a disconnection until its messages count as read, ms. */
 const QUIET_MS = 150
 /** How long a recorder stays after its last run, ms. */
@@ -181,16 +182,20 @@ export class EndpointSource extends CdtpSource {
     const socket = new Pull({ receiveHighWaterMark: highWaterMark(this.delivery.queueBytes, 131_072), linger: 0 })
     this.#socket = socket
     await new Promise<void>((resolve, reject) => {
-      const timer = this.clock.after(CONNECT_MS, () => {
-        const text = `no transmitter answers at ${this.#host}:${this.#port}`
-        reject(sessionError('ERR_SESSION_CONNECT_REFUSED', text))
-      })
-      socket.events.on('handshake', () => {
+      const settle = (end: () => void): void => {
         timer.cancel()
-        resolve()
-      })
-      socket.events.on('disconnect', () => this.#disconnected(socket))
-      this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
+        this.signal.removeEventListener('abort', abort)
+        end()
+      }
+      const text = `no transmitter answers at ${this.#host}:${this.#port}`
+      const refuse = (): void => settle(() => reject(sessionError('ERR_SESSION_CONNECT_REFUSED', text)))
+      const abort = (): void => settle(() => reject(this.signal.reason))
+      const timer = this.clock.after(CONNECT_MS, refuse)
+      socket.events.on('handshake', () => settle(resolve))
+      // ZeroMQ would try again by itself, and say so only here.
+      socket.events.on('connect:retry', refuse)
+      socket.events.on('disconnect', () => this.#awaitQuiet(socket))
+      this.signal.addEventListener('abort', abort, { once: true })
       socket.connect(`tcp://${this.#host}:${this.#port}`)
     })
     const hostUuid = hostId(this.peer)
@@ -201,10 +206,14 @@ export class EndpointSource extends CdtpSource {
    * ZeroMQ connects again by itself, and what came before the disconnection is still to be read: only a run that has
    * not ended when nothing is left was cut.
    */
-  #disconnected(socket: Zmq.Pull): void {
-    if (this.#socket !== socket || !this.#receiver.isInRun) return
-    if (this.#receiver.quietFor >= QUIET_MS) this.connectionLost()
-    else this.clock.after(QUIET_MS, () => this.#disconnected(socket))
+  #awaitQuiet(socket: Zmq.Pull): void {
+    const look = (): void => {
+      if (this.#socket !== socket || !this.#receiver.isInRun) return
+      if (this.#receiver.quietFor >= QUIET_MS) this.connectionLost()
+      else this.#awaitQuiet(socket)
+    }
+    // A process that stalled reads what has come behind its timers: only then is it known to be quiet.
+    this.clock.after(QUIET_MS, () => setImmediate(look))
   }
 
   protected hangUp(): void {

@@ -3,8 +3,12 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
+import { SimulatedClock, systemClock } from '../../../ts/session/index.js'
 import { StreamSeaServer } from '../../../ts/stream-sea/index.js'
 import { CLIENT, expectEqual, type HttpEvent, type TextEvent, type Vector, within } from './vector.js'
+
+/** ms of the server's clock, which stands still between the recorded pings. */
+const PING_INTERVAL = 1000
 
 /** A recorded client's end of a WebSocket: sends its texts, keeps what comes. */
 class Peer {
@@ -24,6 +28,19 @@ class Peer {
     await new Promise((resolve, reject) => this.socket.once('open', resolve).once('error', reject))
   }
 
+  /** The server has sent a ping. */
+  async pinged(): Promise<void> {
+    await new Promise((resolve) => this.socket.once('ping', resolve))
+  }
+
+  /** The server has heard everything that was sent, the answers to its pings too. */
+  async answered(): Promise<void> {
+    if (this.socket.readyState !== WebSocket.OPEN) return
+    const pong = new Promise((resolve) => this.socket.once('pong', resolve))
+    this.socket.ping()
+    await pong
+  }
+
   async count(count: number): Promise<void> {
     while (this.texts.length < count) {
       await new Promise<void>((resolve) => {
@@ -36,7 +53,8 @@ class Peer {
 /** Replays what the real client sent, byte for byte, and compares what our server answers. */
 export async function judgeServer(vector: Vector): Promise<void> {
   const data = await mkdtemp(join(tmpdir(), 'stream-sea-'))
-  const server = await StreamSeaServer.open({ data, pingInterval: 100 })
+  const clock = new SimulatedClock(systemClock.now())
+  const server = await StreamSeaServer.open({ data, clock, pingInterval: PING_INTERVAL })
   const peers = new Map<number, Peer>()
   try {
     await server.addClient(CLIENT.jail, CLIENT.clientId, { secret: CLIENT.clientSecret })
@@ -53,8 +71,11 @@ export async function judgeServer(vector: Vector): Promise<void> {
         peer.socket.send(event.text)
         await within(`the reply to ${event.text.slice(0, 40)}`, peer.count(before + 1))
       } else if (event.kind === 'ws-ping') {
-        const { socket } = peers.get(event.conn) as Peer
-        await within('a ping', new Promise((resolve) => socket.once('ping', resolve)))
+        const pinged = (peers.get(event.conn) as Peer).pinged()
+        await clock.advance(PING_INTERVAL)
+        await within('a ping', pinged)
+        // Who has not answered by the next one is let go.
+        await within('the answers to the ping', Promise.all([...peers.values()].map((peer) => peer.answered())))
       } else if (event.kind === 'ws-close') peers.get(event.conn)?.socket.close()
     }
     for (const [conn, peer] of peers) {
