@@ -160,4 +160,8 @@ test('a first connection that is refused leaves nothing behind', async (t) => {
   t.is(code, 2)
   t.regex(stderr, /ERR_SESSION_CONNECT_REFUSED/)
   await t.throwsAsync(readdir(out), { code: 'ENOENT' })
+  const from = await recordingOf(t, 3)
+  const second = await measurand(['record', `file:${from}`, 'sttp://127.0.0.1:1', '--out', out])
+  t.is(second.code, 2, second.stderr)
+  await t.throwsAsync(readdir(out), { code: 'ENOENT' })
 })

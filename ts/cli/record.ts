@@ -82,12 +82,14 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
   let capture: CaptureFile | undefined
   const results: PipelineResult[] = []
   let sinkError: Error | undefined
+  let hasBegun = false
   try {
     for (const url of urls) {
       if (captured !== undefined) capture = await CaptureFile.open(call, captured, url)
       const tap = capture === undefined ? {} : { network: capture.network }
       sources.push(await open(call, url, { maxDelay: MAX_DELAY, ...tap, ...(name === undefined ? {} : { name }) }))
     }
+    hasBegun = true
     results.push(...(await store(call, sources, urls, sink, options, spillOf)))
   } finally {
     await Promise.all(sources.map((source) => source.close()))
@@ -96,8 +98,8 @@ export async function record(call: Call, urls: readonly SourceUrl[], out: string
         sinkError ??= error
       })
     }
-    // Where no source came about, nothing was recorded, and nothing is left of it.
-    if (isNew && sources.length === 0) await forget(out)
+    // Where a source did not come about, nothing was recorded, and nothing is left of it.
+    if (isNew && !hasBegun) await forget(out)
   }
   return summarize(call, results, sinkError)
 }

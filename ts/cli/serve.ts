@@ -67,7 +67,8 @@ export const command: Command = {
     // Timers of sessions keep no process alive.
     const alive = setInterval(() => {}, 60_000)
     const onAbort = (): void => void served.drain()
-    call.signal.addEventListener('abort', onAbort, { once: true })
+    if (call.signal.aborted) onAbort()
+    else call.signal.addEventListener('abort', onAbort, { once: true })
     const { page } = served
     if (call.json)
       await call.out.json({ event: 'serving', system, port: served.port, ...(page === undefined ? {} : { page }) })

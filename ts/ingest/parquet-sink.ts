@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { unlink } from 'node:fs/promises'
 import { type Batch, type Field, TABLES, type TableName } from '../batch/index.js'
 import type { Sink, Source } from '../session/index.js'
@@ -18,9 +19,7 @@ export class ParquetSink implements Sink {
 
   /** @param fields the columns of all batches, as {@link fieldsOf} finds them */
   static async open(target: string, fields: readonly Field[]): Promise<ParquetSink> {
-    const path = `${target}.arrows`
-    await unlink(path).catch(() => {})
-    return new ParquetSink(await Segment.create(path, fields), target)
+    return new ParquetSink(await Segment.create(`${target}.${randomUUID()}.tmp`, fields), target)
   }
 
   async write(batch: Batch, source: Source): Promise<void> {
@@ -34,8 +33,13 @@ export class ParquetSink implements Sink {
   }
 
   async close(): Promise<void> {
-    await this.#segment.close(false)
-    await compact(this.#segment.path, this.#target)
+    try {
+      await this.#segment.close(false)
+      await compact(this.#segment.path, this.#target)
+    } catch (error) {
+      await unlink(this.#segment.path).catch(() => {})
+      throw error
+    }
   }
 }
 

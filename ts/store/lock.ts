@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, readFile, unlink, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { onFile, storeError } from './error-codes.js'
@@ -68,7 +68,16 @@ async function unlinkDead(path: string): Promise<void> {
     const where = isElsewhere ? ` on ${host}; if it is gone, remove ${path}` : ''
     throw storeError('ERR_STORE_LOCKED', `process ${pid}${where} writes this recording`)
   }
-  await unlink(path).catch(() => {})
+  // Somebody else may have found it dead too, and have taken it since: what is moved aside is looked at again.
+  const aside = `${path}.${randomUUID()}`
+  await onFile('write', path, () => rename(path, aside).catch(unlessGone))
+  const moved = await read(aside)
+  if (moved !== undefined && moved.token !== holder.token) await link(aside, path).catch(() => {})
+  await unlink(aside).catch(unlessGone)
+}
+
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }
 
 async function read(path: string): Promise<Holder | undefined> {

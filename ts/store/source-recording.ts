@@ -115,6 +115,8 @@ export class SourceRecording {
   /** Checks that the files have all rows, and writes signals, losses and session as they are at last. */
   async finish(): Promise<void> {
     this.#stopLedger()
+    // A loss that was found while the tables were closed has set it again.
+    this.#timer?.cancel()
     await this.#flushing
     const { source, name, clock } = this.#options
     await this.#signalTable.finish(Array.from(source.signals, (signal) => signalRow(signal, name)))
