@@ -1,13 +1,15 @@
 import test from 'ava'
 import { decode } from '../../ts/stream-sea/decode.js'
-import { textFrame } from '../../ts/stream-sea/server-frame.js'
+import { ClientFrames, OPCODE, serverFrame } from '../../ts/stream-sea/frame.js'
 
-async function lines(bytes: Buffer, piece: number, head = false): Promise<Record<string, unknown>[]> {
+const textFrame = (text: string): Buffer => Buffer.from(serverFrame(text), 'latin1')
+
+async function lines(bytes: Buffer, piece: number): Promise<Record<string, unknown>[]> {
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece)
   }
   const all: Record<string, unknown>[] = []
-  for await (const line of decode(pieces(), new Map(head ? [['http-head', true]] : []))) all.push(line as never)
+  for await (const line of decode(pieces())) all.push(line as never)
   return all
 }
 
@@ -25,7 +27,41 @@ test('what a server sent is printed, however it was split', async (t) => {
     t.like(last, { type: 'close', offset: bytes.length - 4, length: 4, fields: { payload: '03e8' } })
   }
   const answered = Buffer.concat([Buffer.from('HTTP/1.1 101 Switching Protocols\r\n\r\n'), bytes])
-  t.is((await lines(answered, 3, true)).length, 4)
+  t.is((await lines(answered, 3)).length, 4)
+})
+
+test('what a client sent is told by its mask, with the head of its handshake or without', async (t) => {
+  const frames = new ClientFrames()
+  for (const text of [auth, 'ö'.repeat(70_000), '']) frames.text(text)
+  frames.frame(OPCODE.close, Buffer.of(0x03, 0xe8))
+  const bytes = frames.take()
+  const head = Buffer.from('GET /api/v1/streams HTTP/1.1\r\nupgrade: websocket\r\n\r\n')
+  for (const [start, piece] of [
+    [0, 7],
+    [head.length, 1000],
+  ] as const) {
+    const all = await lines(Buffer.concat([head.subarray(0, start), bytes]), piece)
+    t.deepEqual(
+      all.map(({ direction, type, fields }) => [direction, type, (fields as { text?: string }).text]),
+      [
+        ['c2s', 'text', auth],
+        ['c2s', 'text', 'ö'.repeat(70_000)],
+        ['c2s', 'text', ''],
+        ['c2s', 'close', undefined],
+      ],
+    )
+    t.like(all[0], { offset: start, length: auth.length + 6 })
+  }
+})
+
+test('bytes that end inside a frame are told', async (t) => {
+  const frames = new ClientFrames()
+  frames.text(auth)
+  for (const whole of [textFrame(auth), frames.take()]) {
+    const all = await lines(Buffer.concat([whole, whole.subarray(0, -3)]), 1000)
+    t.is(all.length, 2)
+    t.like(all[1], { event: 'malformed', offset: whole.length, length: whole.length - 3 })
+  }
 })
 
 test('malformed messages are lines, and lost framing ends it', async (t) => {

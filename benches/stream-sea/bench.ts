@@ -1,5 +1,5 @@
 // Question: how fast are messages published and delivered, beside plain `ws` and plain node:http in the same run?
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -143,6 +143,67 @@ function plainPost(port: number, body: string): Promise<void> {
   })
 }
 
+/** Messages of 100 bytes that a server of `ws` sends back, so many under way. */
+function echoedByWs(port: number, count: number, width: number): Promise<Sample> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now()
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false })
+    let [sent, got] = [0, 0]
+    socket.on('error', reject)
+    socket.on('open', () => {
+      while (sent < Math.min(width, count)) socket.send(echo(sent++))
+    })
+    socket.on('message', (data) => {
+      if (String(data) !== echo(got++)) reject(new Error(`echo ${got} is another`))
+      if (got === count) {
+        socket.terminate()
+        resolve(timed(count, start))
+      } else if (sent < count) socket.send(echo(sent++))
+    })
+  })
+}
+
+function echo(n: number): string {
+  return message(n).padEnd(100)
+}
+
+function median(times: number[]): Sample {
+  times.sort((a, b) => a - b)
+  return { items: 1, seconds: (times[times.length >> 1] as number) / 1000 }
+}
+
+/** One message at a time to a server of `ws` and back. */
+async function echoLatencies(port: number, count: number): Promise<Sample> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false })
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
+  const times: number[] = []
+  for (let n = 0; n < count; n++) {
+    const start = performance.now()
+    const back = new Promise((resolve) => socket.once('message', resolve))
+    socket.send(echo(n))
+    await back
+    times.push(performance.now() - start)
+  }
+  socket.terminate()
+  return median(times)
+}
+
+/** What the disk takes to make 100 appended bytes durable, by itself. */
+async function flushes(count: number): Promise<Sample> {
+  const folder = mkdtempSync(join(tmpdir(), 'stream-sea-bench-'))
+  const file = openSync(join(folder, 'file'), 'a')
+  const times: number[] = []
+  for (let n = 0; n < count; n++) {
+    const start = performance.now()
+    writeSync(file, echo(n))
+    fdatasyncSync(file)
+    times.push(performance.now() - start)
+  }
+  closeSync(file)
+  rmSync(folder, { recursive: true })
+  return median(times)
+}
+
 async function latencies(port: number, count: number): Promise<Sample> {
   const client = new StreamSeaClient(remote(port))
   await client.connect()
@@ -157,8 +218,7 @@ async function latencies(port: number, count: number): Promise<Sample> {
     await published
   }
   await client.close()
-  times.sort((a, b) => a - b)
-  return { items: 1, seconds: (times[count >> 1] as number) / 1000 }
+  return median(times)
 }
 
 async function* cases({ quick }: { readonly quick: boolean }): AsyncGenerator<Case> {
@@ -192,6 +252,8 @@ async function* cases({ quick }: { readonly quick: boolean }): AsyncGenerator<Ca
     await using server = await Server.start('measurand')
     await using plain = await Server.start('http')
     await using flushed = await Server.start('http-flushed')
+    await using echoing = await Server.start('ws-echo')
+    await using flushing = await Server.start('ws-echo-flushed')
     const count = Math.round(20_000 * scale)
     const body = (n: number) => `{"payload":${message(n)}}`
     yield {
@@ -263,6 +325,8 @@ async function* cases({ quick }: { readonly quick: boolean }): AsyncGenerator<Ca
             return sample
           },
         },
+        // Nothing stored, nothing parsed: what the package reaches there and back.
+        { who: 'ws, 100 B echoed', round: () => echoedByWs(echoing.port, 5 * count, 1000) },
       ],
     }
     yield {
@@ -270,7 +334,15 @@ async function* cases({ quick }: { readonly quick: boolean }): AsyncGenerator<Ca
       unit: 'ms',
       value: ({ seconds }) => seconds * 1000,
       lowerIsBetter: true,
-      contenders: [{ who: 'measurand', round: () => latencies(server.port, Math.round(1000 * scale)) }],
+      contenders: [
+        { who: 'measurand', round: () => latencies(server.port, Math.round(1000 * scale)) },
+        {
+          who: 'ws, 100 B appended, flushed and echoed',
+          round: () => echoLatencies(flushing.port, Math.round(1000 * scale)),
+        },
+        { who: 'ws, 100 B echoed', round: () => echoLatencies(echoing.port, Math.round(1000 * scale)) },
+        { who: 'fdatasync of 100 B appended', round: () => flushes(Math.round(1000 * scale)) },
+      ],
     }
   }
 }

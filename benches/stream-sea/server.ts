@@ -1,11 +1,12 @@
-// Servers of the benches, each in a process of its own: `measurand DIR [PRELOADED]`, `http`, `http-flushed DIR`, `ws`.
+// Servers of the benches, each in a process of its own: `measurand DIR [PRELOADED]`, `http`, `http-flushed DIR`,
+// `ws`, `ws-echo`, `ws-echo-flushed DIR`.
 import { open } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { WebSocketServer } from 'ws'
+import { serverFrame } from '../../ts/stream-sea/frame.js'
 import { StreamSeaServer } from '../../ts/stream-sea/index.js'
-import { textFrame } from '../../ts/stream-sea/server-frame.js'
 import { message, SECRET, STREAM } from './messages.js'
 
 process.on('SIGINT', () => process.exit(0))
@@ -14,6 +15,28 @@ const [kind, directory = '', preloaded = '0'] = process.argv.slice(2)
 function success(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': 16 })
   response.end('{"success":true}')
+}
+
+/** Appends to a file and flushes it: those that come meanwhile share the next flush. */
+async function appender(): Promise<(bytes: Buffer, done: () => void) => void> {
+  const file = await open(join(directory, 'file'), 'a')
+  let waiting: [bytes: Buffer, done: () => void][] = []
+  let isFlushing = false
+  const flush = async (): Promise<void> => {
+    isFlushing = true
+    while (waiting.length > 0) {
+      const mine = waiting
+      waiting = []
+      await file.appendFile(Buffer.concat(mine.map(([bytes]) => bytes)))
+      await file.datasync()
+      for (const [, done] of mine) done()
+    }
+    isFlushing = false
+  }
+  return (bytes, done) => {
+    waiting.push([bytes, done])
+    if (!isFlushing) void flush()
+  }
 }
 
 if (kind === 'measurand') {
@@ -56,29 +79,24 @@ if (kind === 'measurand') {
   server.listen(0, '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
 } else if (kind === 'http-flushed') {
   // The least that durable publishes cost: bodies are appended to a file, and those that come meanwhile share a flush.
-  const file = await open(join(directory, 'file'), 'a')
-  let waiting: [body: Buffer, response: ServerResponse][] = []
-  let isFlushing = false
-  const flush = async (): Promise<void> => {
-    isFlushing = true
-    while (waiting.length > 0) {
-      const mine = waiting
-      waiting = []
-      await file.appendFile(Buffer.concat(mine.map(([body]) => body)))
-      await file.datasync()
-      for (const [, response] of mine) success(response)
-    }
-    isFlushing = false
-  }
+  const append = await appender()
   const server = createServer((request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
-    request.on('end', () => {
-      waiting.push([Buffer.concat(parts), response])
-      if (!isFlushing) void flush()
-    })
+    request.on('end', () => append(Buffer.concat(parts), () => success(response)))
   })
   server.listen(0, '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
+} else if (kind === 'ws-echo' || kind === 'ws-echo-flushed') {
+  const append = kind === 'ws-echo' ? undefined : await appender()
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
+  server.on('connection', (socket) => {
+    socket.on('message', (data: Buffer) => {
+      const back = (): void => socket.send(data, { binary: false })
+      if (append === undefined) back()
+      else append(data, back)
+    })
+  })
+  server.on('listening', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
 } else {
   // Ready frames, many a write: the fastest that a server for the package `ws` can be.
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
@@ -89,10 +107,10 @@ if (kind === 'measurand') {
     const more = (): void => {
       while (sent < count) {
         const frames = Array.from({ length: 1000 }, (_, index) =>
-          textFrame(`{"id":2,"action":"subscription","streamName":"${STREAM}","payload":${message(sent + index)}}`),
+          serverFrame(`{"id":2,"action":"subscription","streamName":"${STREAM}","payload":${message(sent + index)}}`),
         )
         sent += 1000
-        if (!socket.write(Buffer.concat(frames))) {
+        if (!socket.write(Buffer.from(frames.join(''), 'latin1'))) {
           socket.once('drain', more)
           return
         }

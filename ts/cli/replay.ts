@@ -19,6 +19,9 @@ const LINGER = 5000
 /** How long an answer waits for the request that it had followed, ms. */
 const PATIENCE = 1000
 
+/** Schemes of which only the server's end is replayed: it never asks the same twice, or answers on several connections. */
+const LISTENERS: ReadonlySet<string> = new Set(['sisock', 'streamsea'])
+
 const SPEEDS = ['1', '10', 'max'] as const
 
 export const command: Command = {
@@ -39,8 +42,9 @@ export const command: Command = {
     const url = new SourceUrl(to)
     const listens = url.flag('listen')
     const place = { host: url.host, port: url.port ?? 0 }
-    if (url.scheme === 'sisock' && !listens)
-      throw cliError('ERR_CLI_OPTION_INVALID', 'a router never asks the same twice; be one: sisock://...?listen=1')
+    if (LISTENERS.has(url.scheme) && !listens) {
+      throw cliError('ERR_CLI_OPTION_INVALID', `a capture of a client replays its server: ${url.scheme}://...?listen=1`)
+    }
     // Only a system whose bytes can be captured has captures.
     const { redactor } = await loadSystem(url.scheme)
     if (redactor === undefined) throw cliError('ERR_CLI_OPTION_INVALID', `${url.scheme}: has no captures to replay`)
@@ -94,6 +98,7 @@ type ReplayCapture = (
 /** Systems whose servers do more than to send on one connection. */
 const REPLAYS: Readonly<Record<string, (() => Promise<ReplayCapture>) | undefined>> = {
   sisock: async () => (await import('../sisock/replay-capture.js')).replayCapture,
+  streamsea: async () => (await import('../stream-sea/replay-capture.js')).replayCapture,
   tia: async () => (await import('../tia/replay-capture.js')).replayCapture,
 }
 

@@ -117,5 +117,8 @@ export interface Network {
    * Begins to look at a connection that a library of its own carries; gives what is told its bytes, with a number of
    * `CAPTURE_KIND`. Only networks that look at bytes have it.
    */
-  observe?(): (direction: 'received' | 'sent', kind: number, bytes: Uint8Array) => void
+  observe?(): Observer
 }
+
+/** Is told the bytes of a connection, with a number of `CAPTURE_KIND`; they are valid during the call. */
+export type Observer = (direction: 'received' | 'sent', kind: number, bytes: Uint8Array) => void

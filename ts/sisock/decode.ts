@@ -1,9 +1,9 @@
 import { CAPTURE_KIND, type CaptureItem } from '../session/capture.js'
 import type { MeasurandError } from '../session/errors.js'
+import { type WebSocketMessage, WebSocketReader } from '../session/web-socket-reader.js'
 import { framingOfHead, guessFraming } from './capture.js'
 import { sisockError } from './error-codes.js'
 import { Framing, serializer } from './serializer.js'
-import { type WebSocketMessage, WebSocketReader } from './web-socket-reader.js'
 
 /** The options of `measurand decode sisock`. */
 export const decodeOptions = {
@@ -98,7 +98,9 @@ function toldFraming(options: ReadonlyMap<string, string | true>): Framing | und
 
 /** The bytes of one direction of a connection as lines. */
 class StreamDecoder {
-  readonly #reader = new WebSocketReader()
+  readonly #reader = new WebSocketReader((reason, offset) =>
+    sisockError('ERR_SISOCK_MESSAGE_MALFORMED', reason, { offset }),
+  )
   /** Whether the frames cannot be told apart any more. */
   isLost = false
   #framing: Framing | undefined

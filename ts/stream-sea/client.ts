@@ -5,7 +5,7 @@ import { describeError, Session, type SessionOptions } from '../session/session.
 import type { TlsOptions } from '../session/transport.js'
 import { authenticationPayload, type Credentials } from './credentials.js'
 import { streamSeaError } from './error-codes.js'
-import { Link, type Reply, replyError } from './link.js'
+import { Link, type PublishReply, type Reply, replyError } from './link.js'
 import { checkedName, isUuid } from './names.js'
 import { type Payload, publishBody } from './requests.js'
 import type { MessageOf, SchemaDefinition } from './schema.js'
@@ -30,15 +30,6 @@ export type StreamSeaClientOptions = SessionOptions &
     /** Bytes of a message, at most; 16 MiB unless told. */
     readonly maxMessageBytes?: number
   }
-
-/** Where messages were stored. */
-export interface PublishReply {
-  /** Offset of the first. */
-  readonly offset: number
-  readonly count: number
-  /** Whether an earlier publish with the same key had brought them. */
-  readonly duplicate?: boolean
-}
 
 /** Bytes that may wait in the socket before a publish waits. */
 const HIGH_WATER = 4 << 20
@@ -125,15 +116,17 @@ export class StreamSeaClient extends Session {
   }
 
   /** Publishes over the WebSocket; our server only. Resolves when the messages are durable. */
-  async publish<M = unknown>(args: { stream: string; key?: string } & Payload<M>): Promise<PublishReply> {
-    const link = this.#connected()
-    if (link.queuedBytes > HIGH_WATER) await link.ready()
-    const key = args.key === undefined ? '' : `"key":${JSON.stringify(args.key)},`
-    const stream = checkedName('stream', args.stream)
-    const body = publishBody(args).slice(1)
-    const reply = await link.request((id) => `{"id":${id},"action":"publish","streamName":"${stream}",${key}${body}`)
-    if (reply.success !== true) throw replyError('ERR_STREAMSEA_REPLY_STATUS', reply)
-    return reply.payload as PublishReply
+  publish<M = unknown>(args: { stream: string; key?: string } & Payload<M>): Promise<PublishReply> {
+    try {
+      const link = this.#connected()
+      const key = args.key === undefined ? '' : `"key":${JSON.stringify(args.key)},`
+      const stream = checkedName('stream', args.stream)
+      const body = publishBody(args).slice(1)
+      const text = (id: number): string => `{"id":${id},"action":"publish","streamName":"${stream}",${key}${body}`
+      return link.queuedBytes > HIGH_WATER ? link.ready().then(() => link.publish(text)) : link.publish(text)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   protected async shut(error: Error | undefined): Promise<void> {
@@ -161,7 +154,9 @@ export class StreamSeaClient extends Session {
     const { maxMessageBytes = 16 << 20, silence = 60_000, connectTimeout = 30_000 } = this.#options
     let link: Link | undefined
     try {
-      const [socket, head] = await openWebSocket({ ...this.#options, signal: this.signal }, connectTimeout)
+      const observe = this.network.observe?.()
+      const place = { ...this.#options, signal: this.signal, observe }
+      const [socket, head] = await openWebSocket(place, connectTimeout)
       const byId = new Map<number, Subscription>()
       link = new Link(
         socket,
@@ -182,10 +177,7 @@ export class StreamSeaClient extends Session {
           onMalformed: (code, length) => this.malformed(code, this.stats.bytesIn, length),
           onClose: (error) => this.#lost(link as Link, error),
         },
-        this.stats,
-        this.clock,
-        maxMessageBytes,
-        silence,
+        { stats: this.stats, clock: this.clock, maxMessage: maxMessageBytes, silence, observe },
       )
       link.start(head)
       await this.#authenticate(link)

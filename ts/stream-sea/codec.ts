@@ -84,9 +84,12 @@ export interface Control {
 export class Downlink {
   readonly #native: native.StreamSeaDownlink
 
-  /** @param limit bytes of a message, at most */
-  constructor(limit: number) {
-    this.#native = new native.StreamSeaDownlink(limit)
+  /**
+   * @param limit bytes of a message, at most
+   * @param answers whether the answers of publishes become rows too
+   */
+  constructor(limit: number, answers: boolean) {
+    this.#native = new native.StreamSeaDownlink(limit, answers)
   }
 
   /** Appends the deliveries of a chunk to a block; gives a status of {@link DOWNLINK}. */
@@ -96,6 +99,11 @@ export class Downlink {
     } catch (error) {
       throw fromNative(error, 'stream-sea')
     }
+  }
+
+  /** Bytes taken that belong to no whole message yet. */
+  get pending(): number {
+    return this.#native.pending()
   }
 
   /** The message that ended the last call. */

@@ -1,18 +1,16 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Timer } from '../session/clock.js'
-import { type Extras, writeFrames } from './codec.js'
 import type { Client } from './directory.js'
-import { type Entry, packedText } from './entry.js'
-import { type Filter, passes } from './filter.js'
-import type { SubscribeOptions } from './groups.js'
+import type { Filter } from './filter.js'
+import { serverFrame } from './frame.js'
 import { verifyJwt } from './jwt.js'
 import { isName, isUuid } from './names.js'
+import { parseRequest, publishHead, type Request, subscribeOptions } from './request.js'
 import type { Right } from './requests.js'
-import type { Member, Seat } from './seat.js'
 import type { StreamSeaServer } from './server.js'
-import { textFrame } from './server-frame.js'
 import type { Stream } from './stream.js'
+import { Subscriber } from './subscriber.js'
 
 /** Bytes that wait in a socket before its subscriptions are left for later. */
 const HIGH_WATER = 1 << 20
@@ -21,81 +19,12 @@ const REFUSED_LINGER = 1000
 /** ms that a peer has to answer a close. */
 const CLOSE_WITHIN = 1000
 
-/** Frames that subscriptions with the same head share, by entry. */
-const shared = new WeakMap<Entry, Map<string, Buffer>>()
-
-interface Request {
-  readonly id: number
-  readonly action: string
-  readonly [key: string]: unknown
-}
-
-/** A subscription of a connection. */
-class Subscription implements Member {
-  readonly id: number
-  readonly confirms = false
-  readonly group: Seat
-  credit: number
-  readonly #connection: Connection
-  readonly #head: Buffer
-  readonly #extras: boolean
-  readonly #filter: Filter | undefined
-
-  constructor(connection: Connection, id: number, group: Seat, extras: boolean, credit: number, filter?: Filter) {
-    this.id = id
-    this.group = group
-    this.credit = credit
-    this.#connection = connection
-    this.#extras = extras
-    this.#filter = filter
-    const name = JSON.stringify(group.stream.name)
-    this.#head = Buffer.from(`{"id":${id},"action":"subscription","streamName":${name},"payload":`)
-  }
-
-  get ready(): boolean {
-    return this.credit > 0 && this.#connection.hasRoom
-  }
-
-  deliver(entry: Entry, from: number, to: number, extras: Extras): void {
-    this.credit -= to - from
-    if (this.#filter === undefined) {
-      this.#connection.write(this.#frames(entry, from, to, extras), to - from)
-      return
-    }
-    for (let index = from; index < to; index++) {
-      if (!passes(this.#filter, JSON.parse(packedText(entry.packed, index)), this.group.stream.name)) {
-        if (this.group.options.acknowledge) void this.group.acknowledge(this, [entry.first + index])
-        continue
-      }
-      const one = { ...extras, offset: entry.first + index }
-      this.#connection.write(this.#frames(entry, index, index + 1, one), 1)
-    }
-  }
-
-  #frames(entry: Entry, from: number, to: number, extras: Extras): Buffer {
-    const write = () => writeFrames(entry.packed, from, to, this.#head, this.#extras ? extras : undefined)
-    if (this.group.stream.groups.size < 2 || extras.redelivered > 0) return write()
-    let frames = shared.get(entry)
-    if (frames === undefined) {
-      frames = new Map()
-      shared.set(entry, frames)
-    }
-    const key = `${this.id} ${from} ${to} ${this.#extras}`
-    let bytes = frames.get(key)
-    if (bytes === undefined) {
-      bytes = write()
-      frames.set(key, bytes)
-    }
-    return bytes
-  }
-}
-
 /** A WebSocket connection of the server. */
 export class Connection {
   readonly #server: StreamSeaServer
   readonly #socket: WebSocket
   readonly #stream: Duplex
-  readonly #subscriptions = new Map<number, Subscription>()
+  readonly #subscriptions = new Map<number, Subscriber>()
   #lastId = 0
   #client: Client | undefined
   #filter: Filter | undefined
@@ -103,7 +32,8 @@ export class Connection {
   #viaToken = false
   #expiry: Timer | undefined
   #queue: Promise<void> | undefined
-  #replies: Buffer[] = []
+  /** Frames of answers that go out with this turn, a character a byte. */
+  #answers = ''
   #closing = false
   /** Whether the peer has been heard since the last ping. */
   heard = true
@@ -146,6 +76,7 @@ export class Connection {
   /** Says why it ends; a peer that does not answer in time is cut off. */
   close(code: number, reason: string): void {
     this.#closing = true
+    this.#flush()
     this.#socket.close(code, reason)
     this.#server.clock.after(CLOSE_WITHIN, () => this.#socket.terminate())
   }
@@ -155,6 +86,11 @@ export class Connection {
     this.#server.stats.messagesOut += messages
     this.#server.stats.bytesOut += frames.length
     this.#stream.write(frames)
+  }
+
+  /** Tells an error that its client does not get. */
+  report(error: unknown): void {
+    this.#server.report(error)
   }
 
   #hear(): void {
@@ -206,7 +142,7 @@ export class Connection {
 
   #handle(data: Buffer, binary: boolean): Promise<void> | undefined {
     if (this.#closing) return undefined
-    const publish = binary ? undefined : this.#fastPublish(data)
+    const publish = binary ? undefined : publishHead(data)
     const request = publish ?? (binary ? undefined : parseRequest(data))
     if (request === undefined) {
       this.close(binary ? 1003 : 1008, 'a message is one JSON object with id and action')
@@ -233,17 +169,6 @@ export class Connection {
       default:
         return this.#violation(request, `unknown action ${action.slice(0, 100)}`)
     }
-  }
-
-  /** The head of a publish as our client writes it, without reading the payload. */
-  #fastPublish(data: Buffer): Request | undefined {
-    if (data.length < 40 || data[1] !== 0x22 || data[2] !== 0x69) return undefined
-    const head = /^\{"id":(\d{1,15}),"action":"publish","streamName":"([\w.-]{1,200})","payload":/.exec(
-      data.toString('latin1', 0, 280),
-    )
-    // A key would stand behind the payload or before it; then the whole message is read.
-    if (head === null || data.includes('"key"')) return undefined
-    return { id: Number(head[1]), action: 'publish', streamName: head[2] as string }
   }
 
   async #authenticate({ id, payload }: Request): Promise<void> {
@@ -304,7 +229,7 @@ export class Connection {
     )
     if (this.#closing) return
     if (typeof found === 'string') return this.#refuse(id, found)
-    const subscription = new Subscription(this, id, found, options.offsets, options.credit, this.#filter)
+    const subscription = new Subscriber(this, id, found, options.offsets, options.credit, this.#filter)
     this.#subscriptions.set(id, subscription)
     this.#reply({ id, action: 'subscription', success: true, streamName: stream, payload: id })
     found.join(subscription)
@@ -328,13 +253,9 @@ export class Connection {
     const refuse = this.#refusal(id)
     const told = this.#server.publish(stream, data, key as string | undefined, (error, published) => {
       if (error !== undefined) return refuse(error.message)
-      const { first: offset, count, duplicate } = published
-      this.#replySoon({
-        id,
-        action: 'publish',
-        success: true,
-        payload: duplicate ? { offset, count, duplicate } : { offset, count },
-      })
+      const { first, count, duplicate } = published
+      const place = `"offset":${first},"count":${count}${duplicate ? ',"duplicate":true' : ''}`
+      this.#answerSoon(`{"id":${id},"action":"publish","success":true,"payload":{${place}}}`)
     })
     const settle = (violations: string[] | undefined): void => {
       if (violations !== undefined) refuse('The payload does not match the schema.', violations)
@@ -348,7 +269,8 @@ export class Connection {
 
   #refusal(id: number): (message: string, errors?: readonly string[]) => undefined {
     return (message, errors) => {
-      this.#replySoon({ id, action: 'publish', success: false, error: errors ? { message, errors } : { message } })
+      const error = errors === undefined ? { message } : { message, errors }
+      this.#answerSoon(JSON.stringify({ id, action: 'publish', success: false, error }))
     }
   }
 
@@ -404,47 +326,19 @@ export class Connection {
   }
 
   #reply(message: object): undefined {
-    this.#stream.write(textFrame(JSON.stringify(message)))
+    this.#flush()
+    this.#stream.write(serverFrame(JSON.stringify(message)), 'latin1')
   }
 
-  /** Replies of one commit go out as one write. */
-  #replySoon(message: object): void {
-    if (this.#replies.push(textFrame(JSON.stringify(message))) > 1) return
-    queueMicrotask(() => {
-      const replies = this.#replies
-      this.#replies = []
-      if (!this.#stream.destroyed)
-        this.#stream.write(replies.length === 1 ? (replies[0] as Buffer) : Buffer.concat(replies))
-    })
+  /** Answers of one commit go out as one write. */
+  #answerSoon(text: string): void {
+    if (this.#answers === '') queueMicrotask(() => this.#flush())
+    this.#answers += serverFrame(text)
   }
-}
 
-function subscribeOptions(request: Request): SubscribeOptions | string {
-  const { offsets = false, ack = false, credit, from, ackWithin, maxDeliveries } = request as Record<string, unknown>
-  const positive = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
-  const start = (typeof from === 'object' && from !== null ? from : {}) as { offset?: unknown; time?: unknown }
-  const offset = Number.isSafeInteger(start.offset) && (start.offset as number) >= 0
-  const time = typeof start.time === 'number' && Number.isFinite(start.time)
-  if (from !== undefined && from !== 'start' && !offset && !time) return 'from must be "start", {"offset"} or {"time"}'
-  if (credit !== undefined && !positive(credit)) return 'credit must be a positive integer'
-  if (ackWithin !== undefined && !positive(ackWithin)) return 'ackWithin must be a positive number of ms'
-  if (maxDeliveries !== undefined && !positive(maxDeliveries)) return 'maxDeliveries must be a positive integer'
-  if (typeof offsets !== 'boolean' || typeof ack !== 'boolean') return 'offsets and ack must be booleans'
-  return {
-    offsets: offsets || ack,
-    acknowledge: ack,
-    credit: credit ?? Number.POSITIVE_INFINITY,
-    from: from as SubscribeOptions['from'],
-    acknowledgeWithin: ackWithin as number | undefined,
-    maxDeliveries: maxDeliveries as number | undefined,
-  }
-}
-
-function parseRequest(data: Buffer): Request | undefined {
-  try {
-    const { id, action, ...rest } = JSON.parse(data.toString('utf8'))
-    return typeof id === 'number' && typeof action === 'string' ? { ...rest, id, action } : undefined
-  } catch {
-    return undefined
+  #flush(): void {
+    const answers = this.#answers
+    this.#answers = ''
+    if (answers !== '' && !this.#stream.destroyed) this.#stream.write(answers, 'latin1')
   }
 }

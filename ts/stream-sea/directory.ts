@@ -1,5 +1,6 @@
 import { createHash, createHmac, type KeyObject, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { streamSeaError } from './error-codes.js'
 import type { EventLog, Write } from './event-log.js'
 import { readJwtPublicKey } from './jwt.js'
 import type { Right } from './requests.js'
@@ -57,6 +58,7 @@ export class Directory {
   readonly #known = new Map<string, string>()
   readonly #digestKey = randomBytes(32)
   #hashing: Promise<unknown> = Promise.resolve()
+  #changing: Promise<unknown> = Promise.resolve()
   readonly #tag = randomBytes(4).toString('hex')
   #auditCount = 0
 
@@ -121,49 +123,69 @@ export class Directory {
     return this.#known.get(this.#digest(id, secret)) === id ? this.#clients.get(id) : undefined
   }
 
-  async createJail(jail: string, name: string): Promise<void> {
-    await this.#persist([{ type: 'put', key: `j!${jail}`, value: JSON.stringify({ name }) }])
-    this.#jails.set(jail, name)
+  /** Makes a jail; rejects with `ERR_STREAMSEA_NAME_TAKEN` where there is one of that name. */
+  createJail(jail: string, name: string): Promise<void> {
+    return this.#change(async () => {
+      if (this.#jails.has(jail)) throw taken('jail', jail)
+      await this.#persist([{ type: 'put', key: `j!${jail}`, value: JSON.stringify({ name }) }])
+      this.#jails.set(jail, name)
+    })
   }
 
-  async deleteJail(jail: string): Promise<void> {
-    const clients = this.clientsOf(jail)
-    const writes: Write[] = clients.map(({ id }) => ({ type: 'delete', key: `c!${id}` }))
-    await this.#persist([...writes, { type: 'delete', key: `j!${jail}` }])
-    this.#jails.delete(jail)
-    for (const { id } of clients) this.#forget(id)
+  /** Deletes a jail with its clients. */
+  deleteJail(jail: string): Promise<void> {
+    return this.#change(async () => {
+      const clients = this.clientsOf(jail)
+      const writes: Write[] = clients.map(({ id }) => ({ type: 'delete', key: `c!${id}` }))
+      await this.#persist([...writes, { type: 'delete', key: `j!${jail}` }])
+      this.#jails.delete(jail)
+      for (const { id } of clients) this.#forget(id)
+    })
   }
 
-  /** Makes a client; gives its secret, which is drawn unless it is told. */
-  async createClient(
+  /**
+   * Makes a client; gives its secret, which is drawn unless it is told. Rejects with `ERR_STREAMSEA_NAME_TAKEN` where
+   * there is one of that name, whatever its jail.
+   */
+  createClient(
     jail: string,
     id: string,
     description: string,
     rights: readonly Right[],
     secret?: string,
   ): Promise<string> {
-    const given = secret ?? newSecret()
-    const hash = await this.#hash(secret === undefined ? 'sha256' : 'scrypt', given)
-    await this.#put(id, { jail, description, secret: hash, rights, jwtPublicKey: null })
-    return given
+    return this.#change(async () => {
+      if (!this.#jails.has(jail)) throw unknown('jail', jail)
+      if (this.#records.has(id)) throw taken('client', id)
+      const given = secret ?? newSecret()
+      const hash = await this.#hash(secret === undefined ? 'sha256' : 'scrypt', given)
+      await this.#put(id, { jail, description, secret: hash, rights, jwtPublicKey: null })
+      return given
+    })
   }
 
-  async deleteClient(id: string): Promise<void> {
-    await this.#persist([{ type: 'delete', key: `c!${id}` }])
-    this.#forget(id)
+  /** Deletes a client. */
+  deleteClient(id: string): Promise<void> {
+    return this.#change(async () => {
+      await this.#persist([{ type: 'delete', key: `c!${id}` }])
+      this.#forget(id)
+    })
   }
 
   /** Draws a new secret; the old one is dead at once. */
-  async rotateSecret(id: string): Promise<string> {
-    const secret = newSecret()
-    const hash = await this.#hash('sha256', secret)
-    await this.#put(id, { ...(this.#records.get(id) as ClientRecord), secret: hash })
-    return secret
+  rotateSecret(id: string): Promise<string> {
+    return this.#change(async () => {
+      const secret = newSecret()
+      const hash = await this.#hash('sha256', secret)
+      await this.#put(id, { ...this.#record(id), secret: hash })
+      return secret
+    })
   }
 
-  async rotateJwtPublicKey(id: string, jwtPublicKey: string | null): Promise<void> {
+  /** Sets the key that a client's tokens are checked by; null takes it away. */
+  rotateJwtPublicKey(id: string, jwtPublicKey: string | null): Promise<void> {
     if (jwtPublicKey !== null) readJwtPublicKey(jwtPublicKey)
-    await this.#put(id, { ...(this.#records.get(id) as ClientRecord), jwtPublicKey })
+    return this.#change(() => this.#put(id, { ...this.#record(id), jwtPublicKey }))
   }
 
   /** Enters a line of the audit log. */
@@ -172,6 +194,19 @@ export class Directory {
     // Several servers may write one at a time.
     const key = `a!${line.jail}!${String(line.time).padStart(15, '0')}!${order}!${this.#tag}`
     await this.#persist([{ type: 'put', key, value: JSON.stringify(line) }])
+  }
+
+  /** Changes are made one after the other: what one was decided by still holds when it is written. */
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const changed = this.#changing.then(work)
+    this.#changing = changed.catch(() => undefined)
+    return changed
+  }
+
+  #record(id: string): ClientRecord {
+    const record = this.#records.get(id)
+    if (record === undefined) throw unknown('client', id)
+    return record
   }
 
   async #put(id: string, record: ClientRecord): Promise<void> {
@@ -214,6 +249,14 @@ export class Directory {
     this.#hashing = result.catch(() => undefined)
     return result
   }
+}
+
+function taken(what: string, name: string): Error {
+  return streamSeaError('ERR_STREAMSEA_NAME_TAKEN', `The ${what} [${name}] exists already.`)
+}
+
+function unknown(what: string, name: string): Error {
+  return streamSeaError('ERR_STREAMSEA_NAME_UNKNOWN', `The ${what} [${name}] was not found.`)
 }
 
 function newSecret(): string {

@@ -1,44 +1,30 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { promisify } from 'node:util'
-import { gunzip, gunzipSync, inflate } from 'node:zlib'
 import { MeasurandError } from '../session/errors.js'
+import { Administration, demand } from './administration.js'
 import { compileSchema } from './codec.js'
-import { type Client, RIGHTS } from './directory.js'
+import type { Client } from './directory.js'
 import { isName } from './names.js'
 import { PAGE, PAGE_HEADERS } from './page.js'
-import type { Right } from './requests.js'
+import { Refusal } from './refusal.js'
+import { type Fields, fieldsOf, inflateBody, inflateNow, SYNC_INFLATE } from './request-body.js'
 import { compareVersions, type SchemaDefinition } from './schema.js'
 import type { StreamSeaServer } from './server.js'
 import type { Stream } from './stream.js'
 
 const PREFIX = '/api/v1/'
-const SYNC_INFLATE = 16_384
-const gunzipLater = promisify(gunzip)
-const inflateLater = promisify(inflate)
+/** What a refusal for an error is, where it is not 400. */
+const STATUS: Readonly<Record<string, number>> = { ERR_STREAMSEA_BODY_LENGTH: 413, ERR_STREAMSEA_NAME_UNKNOWN: 404 }
 const SUCCESS = '{"success":true}'
-const EMPTY = Buffer.alloc(0)
-
-/** A refusal: its status and what the clients are told. */
-class Refusal extends Error {
-  readonly status: number
-  readonly errors: readonly string[] | undefined
-
-  constructor(status: number, message: string, errors?: readonly string[]) {
-    super(message)
-    this.status = status
-    this.errors = errors
-  }
-}
-
-type Fields = Record<string, unknown>
 
 /** The HTTP side of the server. */
 export class Endpoints {
   readonly #server: StreamSeaServer
+  readonly #administration: Administration
   readonly #last = new WeakMap<object, { readonly authorization: string; readonly client: Client }>()
 
   constructor(server: StreamSeaServer) {
     this.#server = server
+    this.#administration = new Administration(server)
   }
 
   /** Answers a request. */
@@ -149,7 +135,7 @@ export class Endpoints {
     let refusal: Refusal
     if (error instanceof Refusal) refusal = error
     else if (error instanceof MeasurandError && error.code !== 'ERR_STREAMSEA_LOG_FAILED') {
-      refusal = new Refusal(error.code === 'ERR_STREAMSEA_BODY_LENGTH' ? 413 : 400, error.message)
+      refusal = new Refusal(STATUS[error.code] ?? 400, error.message)
     } else {
       this.#server.report(error)
       refusal = new Refusal(500, 'The server could not do it.')
@@ -164,12 +150,12 @@ export class Endpoints {
     const client = await this.#authenticated(headers.authorization)
     const steps = path.startsWith(PREFIX) ? path.slice(PREFIX.length).split('/').map(decoded) : []
     const encoding = raw.length === 0 ? undefined : headers['content-encoding']
-    const body = encoding === undefined ? raw : await this.#inflate(encoding, raw)
+    const body = encoding === undefined ? raw : await inflateBody(encoding, raw, this.#server.options.maxBodyBytes)
     const [kind = '', name = '', verb = ''] = steps
     const known = (...pattern: string[]): boolean =>
       `${method} ${kind}` === pattern[0] && steps.length === pattern.length && (pattern[2] ?? verb) === verb
     if (known('POST streams', '', 'publish')) {
-      this.#demand(client, 'publish')
+      demand(client, 'publish')
       const key = headers['idempotency-key'] as string | undefined
       if (key !== undefined && (key.length === 0 || key.length > 200))
         throw new Refusal(400, 'Idempotency-Key has 1 to 200 characters')
@@ -189,29 +175,17 @@ export class Endpoints {
       const version = (stream: unknown) => this.#server.stream(client.jail, String(stream))?.schema?.version ?? null
       return { versionsVector: schemaNames.map(version) }
     }
-    if (known('POST client')) return this.#createClient(client, fieldsOf(body))
-    if (known('GET client')) {
-      this.#demand(client, 'clients')
-      const shown = ({ id, description, rights }: Client) => ({ id, description, rights: [...rights] })
-      return { clients: this.#server.directory.clientsOf(client.jail).map(shown) }
-    }
-    if (known('DELETE client', '')) return this.#deleteClient(client, name)
-    if (known('PUT client', '')) {
-      if (name !== client.id) throw new Refusal(403, 'A client can only rotate its own secret.')
-      const secret = await this.#server.directory.rotateSecret(name)
-      await this.#audit(client, 'rotate-secret', name, true)
-      return { id: name, givenId: name, secret }
-    }
-    if (known('PUT client', '', 'jwt-public-key')) return this.#rotateKey(client, name, fieldsOf(body))
-    if (known('POST jails')) return this.#createJail(client, fieldsOf(body))
-    if (known('DELETE jails', '')) return this.#deleteJail(client, name)
-    if (known('GET audit')) {
-      this.#demand(client, 'clients')
-      return { audit: await this.#server.auditLog(client.jail) }
-    }
+    if (known('POST client')) return this.#administration.createClient(client, fieldsOf(body))
+    if (known('GET client')) return this.#administration.clients(client)
+    if (known('DELETE client', '')) return this.#administration.deleteClient(client, name)
+    if (known('PUT client', '')) return this.#administration.rotateSecret(client, name)
+    if (known('PUT client', '', 'jwt-public-key')) return this.#administration.rotateKey(client, name, fieldsOf(body))
+    if (known('POST jails')) return this.#administration.createJail(client, fieldsOf(body))
+    if (known('DELETE jails', '')) return this.#administration.deleteJail(client, name)
+    if (known('GET audit')) return this.#administration.auditLog(client)
     if (known('GET streams')) return { streams: await this.#streams(client) }
     if (known('GET streams', '', 'last')) {
-      this.#demand(client, 'subscribe')
+      demand(client, 'subscribe')
       const stream = this.#server.stream(client.jail, name)
       if (stream === undefined) throw new Refusal(404, `Schema [${name}] not found`)
       return { messages: await this.#server.lastMessages(stream, 20) }
@@ -227,24 +201,8 @@ export class Endpoints {
     return client
   }
 
-  #demand(client: Client, right: Right): void {
-    if (!client.rights.has(right)) throw new Refusal(403, `The client [${client.id}] has not the right [${right}].`)
-  }
-
-  async #inflate(encoding: string, body: Buffer): Promise<Buffer> {
-    const limit = this.#server.options.maxBodyBytes
-    if (body.length <= SYNC_INFLATE) return inflateNow(encoding, body, limit)
-    try {
-      if (encoding === 'gzip') return await gunzipLater(body, { maxOutputLength: limit })
-      if (encoding === 'deflate') return await inflateLater(body, { maxOutputLength: limit })
-    } catch (error) {
-      throw inflateRefusal(error)
-    }
-    throw new Refusal(415, `The content encoding [${encoding}] is not known.`)
-  }
-
   async #define(client: Client, name: string, { name: told, version, fields }: Fields): Promise<unknown> {
-    this.#demand(client, 'define')
+    demand(client, 'define')
     if (!isName(name)) throw new Refusal(400, `[${name}] is not a name of a stream.`)
     if (told !== undefined && told !== name)
       throw new Refusal(400, `The name of the schema must be that of the stream [${name}].`)
@@ -260,66 +218,6 @@ export class Endpoints {
     return result
   }
 
-  async #createClient(client: Client, { clientId, description = '', rights }: Fields): Promise<unknown> {
-    const { directory } = this.#server
-    await this.#demandAudited(client, 'clients', 'create-client', String(clientId))
-    if (!isName(clientId)) throw new Refusal(400, 'clientId is not a name.')
-    if (typeof description !== 'string' || description.length > 1000)
-      throw new Refusal(400, 'description is not a text of at most 1000 characters.')
-    if (directory.client(clientId) !== undefined) throw new Refusal(400, `The client [${clientId}] exists already.`)
-    const asked = rights ?? [...client.rights]
-    if (!Array.isArray(asked) || !asked.every((right) => RIGHTS.includes(right)))
-      throw new Refusal(400, `rights are of ${RIGHTS.join(', ')}.`)
-    // Nobody can give what he has not.
-    if (!asked.every((right) => client.rights.has(right)))
-      throw new Refusal(403, 'The client has not all of these rights.')
-    const secret = await directory.createClient(client.jail, clientId, description, asked)
-    await this.#audit(client, 'create-client', clientId, true)
-    return { id: clientId, givenId: clientId, secret }
-  }
-
-  async #deleteClient(client: Client, id: string): Promise<unknown> {
-    await this.#demandAudited(client, 'clients', 'delete-client', id)
-    if (this.#server.directory.client(id)?.jail !== client.jail)
-      throw new Refusal(404, `The client [${id}] was not found.`)
-    await this.#server.deleteClient(id)
-    await this.#audit(client, 'delete-client', id, true)
-    return { id }
-  }
-
-  async #rotateKey(client: Client, id: string, { jwtPublicKey }: Fields): Promise<unknown> {
-    if (id !== client.id) throw new Refusal(403, 'A client can only rotate its own key.')
-    if (jwtPublicKey !== null && typeof jwtPublicKey !== 'string')
-      throw new Refusal(400, 'jwtPublicKey is not a PEM text or null.')
-    await this.#server.directory.rotateJwtPublicKey(id, jwtPublicKey)
-    await this.#audit(client, 'rotate-jwt-public-key', id, true)
-    return { id, givenId: id, jwtPublicKey }
-  }
-
-  async #createJail(client: Client, { newJailId, newJailName, newClientId }: Fields): Promise<unknown> {
-    const { directory } = this.#server
-    await this.#demandAudited(client, 'jails', 'create-jail', String(newJailId))
-    if (!isName(newJailId) || !isName(newClientId)) throw new Refusal(400, 'newJailId or newClientId is not a name.')
-    if (typeof newJailName !== 'string' || newJailName.length > 1000)
-      throw new Refusal(400, 'newJailName is not a text of at most 1000 characters.')
-    if (directory.hasJail(newJailId)) throw new Refusal(400, `The jail [${newJailId}] exists already.`)
-    if (directory.client(newClientId) !== undefined)
-      throw new Refusal(400, `The client [${newClientId}] exists already.`)
-    await directory.createJail(newJailId, newJailName)
-    const rights = RIGHTS.filter((right) => right !== 'jails')
-    const newClientSecret = await directory.createClient(newJailId, newClientId, '', rights)
-    await this.#audit(client, 'create-jail', newJailId, true)
-    return { newJailId, newJailName, newClientId, newClientSecret }
-  }
-
-  async #deleteJail(client: Client, id: string): Promise<unknown> {
-    await this.#demandAudited(client, 'jails', 'delete-jail', id)
-    if (!this.#server.directory.hasJail(id)) throw new Refusal(404, `The jail [${id}] was not found.`)
-    await this.#audit(client, 'delete-jail', id, true)
-    await this.#server.deleteJail(id)
-    return { id }
-  }
-
   async #streams(client: Client): Promise<unknown[]> {
     const list = this.#server.streamsOf(client.jail).map(async (stream) => ({
       name: stream.name,
@@ -329,24 +227,6 @@ export class Endpoints {
       groups: await this.#server.groupsOf(stream),
     }))
     return Promise.all(list)
-  }
-
-  async #demandAudited(client: Client, right: Right, action: string, target: string): Promise<void> {
-    if (client.rights.has(right)) return
-    await this.#audit(client, action, target, false)
-    this.#demand(client, right)
-  }
-
-  #audit(client: Client, action: string, target: string, done: boolean): Promise<void> {
-    const line = {
-      time: this.#server.now(),
-      jail: client.jail,
-      client: client.id,
-      action,
-      target: target.slice(0, 200),
-      done,
-    }
-    return this.#server.directory.audit(line)
   }
 }
 
@@ -370,22 +250,6 @@ function refuseBody(response: ServerResponse, limit: number): void {
   response.end(text, () => response.req.destroy())
 }
 
-function inflateNow(encoding: string, body: Buffer, limit: number): Buffer {
-  if (body.length === 0) return EMPTY
-  try {
-    if (encoding === 'gzip') return gunzipSync(body, { maxOutputLength: limit })
-  } catch (error) {
-    throw inflateRefusal(error)
-  }
-  throw new Refusal(415, `The content encoding [${encoding}] is not known.`)
-}
-
-function inflateRefusal(error: unknown): Refusal {
-  if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE')
-    return new Refusal(413, 'The inflated body is too long.')
-  return new Refusal(400, 'The body is not what its content encoding says.')
-}
-
 /** Id and secret of an `Authorization`, split at the first colon. */
 function credentials(authorization: string | undefined): [string, string] | undefined {
   if (authorization === undefined || !/^basic /i.test(authorization)) return undefined
@@ -400,16 +264,4 @@ function decoded(step: string): string {
   } catch {
     throw new Refusal(400, 'The path is not percent-encoded text.')
   }
-}
-
-function fieldsOf(body: Buffer): Fields {
-  let value: unknown
-  try {
-    value = JSON.parse(body.toString('utf8'))
-  } catch {
-    throw new Refusal(400, 'The body is not JSON.')
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Refusal(400, 'The body is not a JSON object.')
-  return value as Fields
 }

@@ -31,6 +31,8 @@ export const streamSeaError = defineErrors('stream-sea', {
     'usage',
     'A name of a stream, client, jail or group is empty, too long or has characters other than A-Z a-z 0-9 _ . -.',
   ],
+  ERR_STREAMSEA_NAME_TAKEN: ['usage', 'The server has a client or jail of that name. Choose another one.'],
+  ERR_STREAMSEA_NAME_UNKNOWN: ['usage', 'The server has no client or jail of that name. It may have been deleted.'],
   ERR_STREAMSEA_OPTION_INVALID: ['usage', 'An option has a value that it cannot have; the text names it.'],
   ERR_STREAMSEA_PAYLOAD_INVALID: [
     'protocol',

@@ -6,6 +6,9 @@ const HEADER = 64
 const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64
 const field = (name: string): Field => TABLES.event.find((one) => one.name === name) as Field
 
+/** What a row of a block is: a delivery, or the answer of a publish, with its offset and, as `redelivered`, its count. */
+export const KIND = { delivery: 0, published: 1, duplicate: 2 } as const
+
 /** Memory for deliveries as the addon fills it: their text and its Arrow offsets, request ids, offsets, times. */
 export class EventBlock {
   readonly bytes: Uint8Array
@@ -18,14 +21,16 @@ export class EventBlock {
   readonly offsets: BigInt64Array
   /** ms since 1970-01-01 UTC; -1 where the server does not say. */
   readonly times: BigInt64Array
+  /** Numbers of {@link KIND}. */
+  readonly kinds: Uint8Array
   readonly text: Buffer
   readonly #header: Uint32Array
 
   constructor(capacity: number, textCapacity: number) {
-    const widths = [4 * (capacity + 1), 4 * capacity, 4 * capacity, 8 * capacity, 8 * capacity, textCapacity]
+    const widths = [4 * (capacity + 1), 4 * capacity, 4 * capacity, 8 * capacity, 8 * capacity, capacity, textCapacity]
     const buffer = new ArrayBuffer(widths.reduce((sum, width) => sum + aligned(width), HEADER))
     let at = HEADER
-    const [end = 0, id = 0, redelivered = 0, offset = 0, time = 0, text = 0] = widths.map((width) => {
+    const [end = 0, id = 0, redelivered = 0, offset = 0, time = 0, kind = 0, text = 0] = widths.map((width) => {
       const from = at
       at += aligned(width)
       return from
@@ -38,6 +43,7 @@ export class EventBlock {
     this.redelivered = new Uint32Array(buffer, redelivered, capacity)
     this.offsets = new BigInt64Array(buffer, offset, capacity)
     this.times = new BigInt64Array(buffer, time, capacity)
+    this.kinds = new Uint8Array(buffer, kind, capacity)
     this.text = Buffer.from(buffer, text, textCapacity)
     this.#header = new Uint32Array(buffer, 0, 16)
     this.#header[0] = capacity

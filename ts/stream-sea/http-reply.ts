@@ -3,6 +3,8 @@ import { streamSeaError } from './error-codes.js'
 /** A server's answer. */
 export interface HttpReply {
   readonly status: number
+  /** The line of its status and its headers, as they came. */
+  readonly head: string
   readonly body: Buffer
   /** Whether the connection takes another request. */
   readonly isReusable: boolean
@@ -84,7 +86,12 @@ export class HttpReplyReader {
     this.#chunk = coding === undefined || isEmpty ? undefined : 'size'
     const isEndless = this.#chunk === undefined && this.#left === Number.POSITIVE_INFINITY
     const isReusable = minor === '1' && !isEndless && !/\bclose\b/i.test(connection ?? '')
-    this.#head = { status, isReusable, keepFor: keep === undefined ? undefined : 1000 * Number(keep) }
+    this.#head = {
+      status,
+      head: `${text}\r\n`,
+      isReusable,
+      keepFor: keep === undefined ? undefined : 1000 * Number(keep),
+    }
     if (this.#left !== Number.POSITIVE_INFINITY && this.#left > this.#limit) throw this.#tooLong()
     return true
   }
@@ -135,7 +142,7 @@ export class HttpReplyReader {
   }
 
   #finish(): HttpReply {
-    const { status, isReusable, keepFor } = this.#head as Omit<HttpReply, 'body'>
+    const { isReusable, ...head } = this.#head as Omit<HttpReply, 'body'>
     const body = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts)
     // Nobody asked for what follows: such a connection is not used again.
     const isClean = this.#rest.length === 0
@@ -143,12 +150,19 @@ export class HttpReplyReader {
     this.#chunk = undefined
     this.#parts = []
     this.#length = 0
-    return { status, body, isReusable: isReusable && isClean, keepFor }
+    return { ...head, body, isReusable: isReusable && isClean }
   }
 
   #tooLong(): Error {
     return streamSeaError('ERR_STREAMSEA_BODY_LENGTH', `a reply of more than ${this.#limit} bytes`)
   }
+}
+
+/** A head of HTTP as text. */
+export function headText(line: string, headers: readonly string[]): string {
+  let text = `${line}\r\n`
+  for (let at = 0; at + 1 < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`
+  return `${text}\r\n`
 }
 
 /** The value of a header; two of one name are told apart by nobody, so they must be the same. */

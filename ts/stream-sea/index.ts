@@ -1,5 +1,4 @@
 export {
-  type PublishReply,
   type ServerPlace,
   StreamSeaClient,
   type StreamSeaClientOptions,
@@ -10,6 +9,7 @@ export type { Credentials } from './credentials.js'
 export { EventBatch, type EventContext, type StreamMessage } from './event-batch.js'
 export { type Filter, isFilter, passes } from './filter.js'
 export { generateJwtKeys, type JwtClaims, signJwt } from './jwt.js'
+export type { PublishReply } from './link.js'
 export { type Remote, ReplyError } from './remote.js'
 export {
   createClient,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { CAPTURE_KIND } from '../session/capture.js'
 import { sessionError } from '../session/error-codes.js'
 import { type MeasurandError, ProtocolError } from '../session/errors.js'
-import type { TlsOptions } from '../session/transport.js'
+import type { Observer, TlsOptions } from '../session/transport.js'
 import { streamSeaError } from './error-codes.js'
 import { HttpPool } from './http-connection.js'
 
@@ -21,6 +22,12 @@ export interface Remote {
   readonly timeout?: number
   /** Bytes of a reply, at most; 16 MiB unless told. */
   readonly maxBodyBytes?: number
+  /**
+   * Is told the request and its answer.
+   *
+   * @internal
+   */
+  readonly observe?: Observer | undefined
 }
 
 /** The server's refusal of a request. */
@@ -135,8 +142,15 @@ async function exchange(
   }
   const target = { host, port, secure: secure ? secureOptions(remote) : undefined, signal, timeout, maxBodyBytes }
   try {
-    const { status, body: reply } = await poolOf(remote).send(target, `${head}\r\n${body ?? ''}`)
-    return { status, text: reply.toString('utf8') }
+    const reply = await poolOf(remote).send(target, `${head}\r\n${body ?? ''}`)
+    const { observe } = remote
+    if (observe !== undefined) {
+      observe('sent', CAPTURE_KIND.httpHead, Buffer.from(`${head}\r\n`, 'latin1'))
+      if (body !== undefined) observe('sent', CAPTURE_KIND.httpBody, Buffer.from(body))
+      observe('received', CAPTURE_KIND.httpHead, Buffer.from(reply.head, 'latin1'))
+      observe('received', CAPTURE_KIND.httpBody, reply.body)
+    }
+    return { status: reply.status, text: reply.body.toString('utf8') }
   } catch (error) {
     throw asTransportError(error as Error)
   }

@@ -68,14 +68,18 @@ export async function serve(
   const course = courseOf(values, 30)
   const server = await StreamSeaServer.open({ ...place, ...serverOptions(values) })
   if (session.onStatus !== undefined) server.status.on(session.onStatus)
-  const client = values.text('client')
-  if (client !== undefined && server.directory.client(client) === undefined) {
-    await server.addClient(jail, client, { secret: await readSecret(values.text('secret-file')) })
-  } else if (server.directory.isEmpty) {
-    const secret = await server.addClient(jail, 'admin')
-    process.stderr.write(`made the client admin of the jail ${jail}; its secret is told this once: ${secret}\n`)
+  const end = async (): Promise<void> => {
+    await server.close()
+    if (isTemporary) await rm(data as string, { recursive: true, force: true })
   }
-  const [, port] = await server.listen(values.whole('port', 0, 3104), values.text('host'))
+  let port: number
+  try {
+    await makeClient(server, values)
+    ;[, port] = await server.listen(values.whole('port', 0, 3104), values.text('host'))
+  } catch (error) {
+    await end()
+    throw error
+  }
   let resolveClosed: (error: Error | undefined) => void = () => {}
   const closed = new Promise<Error | undefined>((resolve) => {
     resolveClosed = resolve
@@ -83,8 +87,7 @@ export async function serve(
   let synthetic: Synthetic | undefined
   const drain = async (): Promise<void> => {
     synthetic?.stop()
-    await server.close()
-    if (isTemporary) await rm(data as string, { recursive: true, force: true })
+    await end()
     resolveClosed(undefined)
   }
   if (isTemporary || (['frames', 'rate', 'period', 'signals'] as const).some((name) => values.has(name))) {
@@ -95,10 +98,21 @@ export async function serve(
       waits: values.has('wait-subscriber'),
     })
     void synthetic.run().then(drain, (error: Error) => {
-      void server.close().finally(() => resolveClosed(error))
+      void end().finally(() => resolveClosed(error))
     })
   }
   return { port, closed, drain }
+}
+
+/** The client that is asked for, or on the first start one that may do everything. */
+async function makeClient(server: StreamSeaServer, values: OptionValues<Option>): Promise<void> {
+  const [jail, client] = [values.text('jail', 'main'), values.text('client')]
+  if (client !== undefined && server.directory.client(client) === undefined) {
+    await server.addClient(jail, client, { secret: await readSecret(values.text('secret-file')) })
+  } else if (server.directory.isEmpty) {
+    const secret = await server.addClient(jail, 'admin')
+    process.stderr.write(`made the client admin of the jail ${jail}; its secret is told this once: ${secret}\n`)
+  }
 }
 
 function serverOptions(values: OptionValues<Option>): StreamSeaServerOptions {

@@ -1,18 +1,11 @@
-import { createServer, type Server as HttpServer, type IncomingMessage, type RequestListener } from 'node:http'
-import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { WebSocketServer } from 'ws'
 import { type Clock, systemClock, type Timer } from '../session/clock.js'
-import { sessionError } from '../session/error-codes.js'
 import type { MeasurandError } from '../session/errors.js'
 import { Stats } from '../session/stats.js'
 import { StatusStream } from '../session/status.js'
 import type { TlsOptions } from '../session/transport.js'
 import { Committer } from './committer.js'
-import { Connection } from './connection.js'
+import type { Connection } from './connection.js'
 import { type Client, Directory, RIGHTS } from './directory.js'
-import { Endpoints } from './endpoints.js'
 import { packedText } from './entry.js'
 import { streamSeaError } from './error-codes.js'
 import type { EventLog } from './event-log.js'
@@ -20,9 +13,9 @@ import type { Group } from './group.js'
 import type { GroupState } from './group-offsets.js'
 import { Groups, type SubscribeOptions } from './groups.js'
 import { LevelLog } from './level-log.js'
-import { checkedName } from './names.js'
+import { Listener } from './listener.js'
+import { checkedName, isName } from './names.js'
 import { NatsLog } from './nats-log.js'
-import { secureOptions } from './remote.js'
 import type { Right } from './requests.js'
 import { type Retention, trim } from './retention.js'
 import { compareVersions, type SchemaDefinition, type SchemaVersion, sameFields } from './schema.js'
@@ -55,6 +48,8 @@ export interface StreamSeaServerOptions {
 }
 
 const STREAM_DEAD = '.dead'
+/** ms between two looks at what is kept for too long. */
+const RETAIN_EVERY = 10_000
 
 /**
  * A stream-sea server with a durable log: what the closed one answers, and offsets, groups, acknowledgements.
@@ -76,11 +71,9 @@ export class StreamSeaServer {
   readonly #committer: Committer
   readonly #groups: Groups
   readonly #streams: Streams
-  readonly #connections = new Set<Connection>()
-  readonly #http: HttpServer
-  readonly #webSockets: WebSocketServer
+  readonly #listener: Listener
   #directory!: Directory
-  #timers: Timer[] = []
+  #retention: Timer | undefined
   #closed = false
 
   private constructor(log: LevelLog | NatsLog, options: StreamSeaServerOptions) {
@@ -103,32 +96,7 @@ export class StreamSeaServer {
       deadLetter: (group, text) => void this.#deadLetter(group, text).catch((error) => this.report(error)),
       failed: (error) => this.report(error),
     })
-    this.#webSockets = new WebSocketServer({
-      noServer: true,
-      maxPayload: this.options.maxMessageBytes,
-      perMessageDeflate: false,
-      skipUTF8Validation: false,
-    })
-    const endpoints = new Endpoints(this)
-    const handle: RequestListener = (request, response) => endpoints.handle(request, response)
-    const { tls } = options
-    const limits = { keepAliveTimeout: 65_000, headersTimeout: 30_000, requestTimeout: 60_000, maxHeaderSize: 16_384 }
-    this.#http =
-      tls === undefined
-        ? createServer(limits, handle)
-        : createSecureServer(
-            {
-              ...limits,
-              ...secureOptions({ tls, remoteHost: '' }),
-              requestCert: tls.verify ?? false,
-              rejectUnauthorized: tls.verify ?? false,
-            },
-            handle,
-          )
-    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
-    this.#http.on('clientError', (_, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
-    })
+    this.#listener = new Listener(this, options.tls)
   }
 
   /** Opens a log, and what is in it. */
@@ -163,32 +131,21 @@ export class StreamSeaServer {
   ): Promise<string> {
     checkedName('jail', jail)
     checkedName('client', id)
-    if (!this.#directory.hasJail(jail)) await this.#directory.createJail(jail, jail)
+    if (!this.#directory.hasJail(jail)) {
+      await this.#directory.createJail(jail, jail).catch((error) => {
+        // Somebody else was first, here or at another server.
+        if (!this.#directory.hasJail(jail)) throw error
+      })
+    }
     return this.#directory.createClient(jail, id, '', options.rights ?? RIGHTS, options.secret)
   }
 
   /** Listens; resolves to `[true, port]`. */
-  listen(port: number, host = '127.0.0.1'): Promise<[true, number]> {
-    return new Promise((resolve, reject) => {
-      const fail = (error: NodeJS.ErrnoException): void => {
-        const code = error.code === 'EADDRINUSE' ? 'ERR_SESSION_ADDRESS_IN_USE' : 'ERR_SESSION_CONNECT_FAILED'
-        reject(
-          sessionError(code, `cannot listen on ${host}:${port}: ${error.message}`, {
-            system: 'stream-sea',
-            cause: error,
-          }),
-        )
-      }
-      this.#http.once('error', fail)
-      this.#http.listen(port, host, 4096, () => {
-        this.#http.off('error', fail)
-        this.#every(this.options.pingInterval, () => this.#pingAll())
-        this.#every(10_000, () => this.retain().catch((error) => this.report(error)))
-        const { port: given } = this.#http.address() as AddressInfo
-        this.status.emit('listening', { host, port: given })
-        resolve([true, given])
-      })
-    })
+  async listen(port: number, host = '127.0.0.1'): Promise<[true, number]> {
+    const given = await this.#listener.listen(port, host)
+    this.#retainSoon()
+    this.status.emit('listening', { host, port: given })
+    return [true, given]
   }
 
   /** ms since 1970-01-01 UTC. */
@@ -211,12 +168,12 @@ export class StreamSeaServer {
    * @internal
    */
   get open(): Iterable<Connection> {
-    return this.#connections.values()
+    return this.#listener.connections
   }
 
   /** How many WebSocket connections there are. */
   get connections(): number {
-    return this.#connections.size
+    return this.#listener.connections.size
   }
 
   /** @internal */
@@ -233,7 +190,7 @@ export class StreamSeaServer {
     const stream = this.stream(jail, name)
     const { acceptUndefined } = this.options
     if (stream !== undefined) return stream.schema !== undefined || acceptUndefined ? stream : undefined
-    return acceptUndefined ? this.#streams.make(jail, name) : undefined
+    return acceptUndefined && isName(name) ? this.#streams.make(jail, name) : undefined
   }
 
   /**
@@ -289,7 +246,7 @@ export class StreamSeaServer {
   /** Deletes a jail with its streams and clients; their connections are closed. */
   async deleteJail(jail: string): Promise<void> {
     await this.#directory.deleteJail(jail)
-    this.#closeConnections((client) => client.jail === jail, 'the jail was deleted')
+    this.#listener.closeConnections((client) => client.jail === jail, 'the jail was deleted')
     await this.#committer.settled()
     for (const stream of this.streamsOf(jail)) {
       await this.#groups.drop(stream, this.#committer)
@@ -301,7 +258,7 @@ export class StreamSeaServer {
   /** Deletes a client; its connections are closed. */
   async deleteClient(id: string): Promise<void> {
     await this.#directory.deleteClient(id)
-    this.#closeConnections((client) => client.id === id, 'the client was deleted')
+    this.#listener.closeConnections((client) => client.id === id, 'the client was deleted')
   }
 
   /**
@@ -380,7 +337,7 @@ export class StreamSeaServer {
 
   /** @internal */
   forget(connection: Connection): void {
-    this.#connections.delete(connection)
+    this.#listener.forget(connection)
   }
 
   /** Tells an error of the server's own that nobody else gets. */
@@ -392,17 +349,8 @@ export class StreamSeaServer {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    for (const timer of this.#timers) timer.cancel()
-    for (const connection of this.#connections) connection.close(1001, 'the server ends')
-    await new Promise<void>((resolve) => {
-      this.#http.close(() => resolve())
-      this.#http.closeIdleConnections()
-      this.clock.after(500, () => {
-        for (const connection of this.#connections) connection.terminate()
-        this.#http.closeAllConnections()
-      })
-      if (!this.#http.listening && this.#connections.size === 0) resolve()
-    })
+    this.#retention?.cancel()
+    await this.#listener.close()
     await this.#committer.settled()
     await this.#groups.close()
     for (const stream of this.#streams) for (const group of stream.groups.values()) group.close()
@@ -422,14 +370,8 @@ export class StreamSeaServer {
       this.#directory.changed(key, value)
       const id = key.slice(2)
       if (key.startsWith('c!') && value === undefined) {
-        this.#closeConnections((client) => client.id === id, 'the client was deleted')
+        this.#listener.closeConnections((client) => client.id === id, 'the client was deleted')
       }
-    }
-  }
-
-  #closeConnections(matches: (client: Client) => boolean, why: string): void {
-    for (const connection of this.#connections) {
-      if (connection.client !== undefined && matches(connection.client)) connection.close(4003, why)
     }
   }
 
@@ -441,38 +383,10 @@ export class StreamSeaServer {
     if (told !== undefined) this.report(new Error(`the dead-letter stream refuses: ${told.join('; ')}`))
   }
 
-  #every(ms: number, call: () => void): void {
-    const index = this.#timers.length
-    const again = (): void => {
-      this.#timers[index] = this.clock.after(ms, () => {
-        call()
-        again()
-      })
-    }
-    again()
-  }
-
-  #pingAll(): void {
-    for (const connection of this.#connections) {
-      if (connection.heard) connection.ping()
-      else connection.terminate()
-    }
-  }
-
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy())
-    const refuse = (status: string): void => {
-      socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
-    }
-    const full = this.#closed || this.#connections.size >= this.options.maxConnections
-    if (request.url !== '/api/v1/streams' || full) {
-      refuse(full ? '503 Service Unavailable' : '404 Not Found')
-      return
-    }
-    const tcp = socket as Socket
-    tcp.setNoDelay?.(true)
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#connections.add(new Connection(this, webSocket, socket))
+  #retainSoon(): void {
+    this.#retention = this.clock.after(RETAIN_EVERY, () => {
+      this.retain().catch((error) => this.report(error))
+      this.#retainSoon()
     })
   }
 }

@@ -3,6 +3,9 @@ import { StreamSeaClient } from './client.js'
 import { checkedName, isUuid } from './names.js'
 import { placeOptions, remoteOf, type StreamSeaPlace } from './place.js'
 import { describeStream } from './requests.js'
+
+export { redactor } from './redactor.js'
+
 import type { SubscribeOptions, Subscription } from './subscription.js'
 
 /** The options of a `streamsea://` URL. */
@@ -21,14 +24,14 @@ export const sourceOptions = {
 export async function openSource(place: StreamSeaPlace, options: SourceOptions): Promise<Subscription> {
   const remote = await remoteOf(place)
   const stream = checkedName('stream', place.path)
-  const { wait, reconnect, signal, clock, policy, queueBytes, name } = options
-  const given = { wait, reconnect, signal, clock }
+  const { wait, reconnect, signal, clock, network, policy, queueBytes, name } = options
+  const given = { wait, reconnect, signal, clock, network }
   const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const timeField = place.option('time-field')
   const client = new StreamSeaClient({ ...remote, ...known })
   await client.connect()
   try {
-    const schema = await describeStream({ ...remote, stream })
+    const schema = await describeStream({ ...remote, stream, observe: network?.observe?.() })
     const subscription = await client.subscribe({
       stream,
       ...groupOf(place),

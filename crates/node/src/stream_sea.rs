@@ -142,10 +142,10 @@ pub struct StreamSeaDownlink {
 
 #[napi]
 impl StreamSeaDownlink {
-    /// A reader that takes messages of so many bytes at most.
+    /// A reader that takes messages of so many bytes at most; with `answers` those of publishes are rows too.
     #[napi(constructor, catch_unwind)]
-    pub fn new(limit: u32) -> Self {
-        Self { state: Guarded::new(Downlink::new(limit as usize)) }
+    pub fn new(limit: u32, answers: bool) -> Self {
+        Self { state: Guarded::new(Downlink::new(limit as usize, answers)) }
     }
 
     /// Appends the deliveries of a chunk to a block; gives the status.
@@ -159,6 +159,12 @@ impl StreamSeaDownlink {
             block.close(status as u32, consumed, consumed);
             Ok(status as u32)
         })
+    }
+
+    /// Bytes taken that belong to no whole message yet.
+    #[napi(catch_unwind)]
+    pub fn pending(&mut self) -> Result<u32> {
+        self.state.call(|downlink| Ok(downlink.pending() as u32))
     }
 
     /// The message that ended the last call with status 2.

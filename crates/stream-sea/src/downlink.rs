@@ -1,5 +1,5 @@
 use crate::delivery::Prefix;
-use crate::{Delivery, DeliveryError, EventBlock};
+use crate::{Delivery, DeliveryError, EventBlock, Published};
 
 /// How a call of [`Downlink::decode`] ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,10 +70,11 @@ pub enum DownlinkError {
 
 /// Reads the WebSocket frames that a server sends to a subscriber.
 ///
-/// Deliveries go to a block; everything else is a [`Control`]. Frames may be split in any way.
+/// Deliveries go to a block, and where it is asked for the answers of publishes; everything else is a [`Control`]. Frames may be split in any way.
 #[derive(Debug)]
 pub struct Downlink {
     limit: usize,
+    answers: bool,
     prefix: Prefix,
     /// The frame that the last chunk did not finish.
     partial: Vec<u8>,
@@ -98,10 +99,11 @@ enum Taken {
 }
 
 impl Downlink {
-    /// A reader that takes messages of `limit` bytes at most.
-    pub fn new(limit: usize) -> Self {
+    /// A reader that takes messages of `limit` bytes at most; with `answers` those of publishes are rows too.
+    pub fn new(limit: usize, answers: bool) -> Self {
         Self {
             limit,
+            answers,
             prefix: Prefix::default(),
             partial: Vec::new(),
             fragments: None,
@@ -119,6 +121,11 @@ impl Downlink {
     /// The error that ended the last call with [`Status::Malformed`] or [`Status::Lost`].
     pub fn take_error(&mut self) -> Option<DownlinkError> {
         self.error.take()
+    }
+
+    /// Bytes taken that belong to no whole message yet.
+    pub fn pending(&self) -> usize {
+        self.partial.len() + self.fragments.as_ref().map_or(0, |(_, bytes)| bytes.len())
     }
 
     /// Reads `chunk` and appends to `block`; gives the status and the bytes consumed.
@@ -262,6 +269,12 @@ impl Downlink {
     }
 
     fn whole(&mut self, opcode: Opcode, payload: &[u8], block: &mut EventBlock<'_>) -> Result<Taken, DownlinkError> {
+        if self.answers
+            && opcode == Opcode::Text
+            && let Some(published) = Published::read(payload)
+        {
+            return Ok(if block.push_published(&published) { Taken::Delivered } else { Taken::Full });
+        }
         let delivery = match opcode {
             Opcode::Text => match self.prefix.read(payload) {
                 Some(delivery) => Some(delivery),

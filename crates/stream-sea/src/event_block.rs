@@ -1,4 +1,4 @@
-use crate::Delivery;
+use crate::{Delivery, Published};
 
 /// Why bytes are not a block of events.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -28,13 +28,23 @@ const CONSUMED: usize = 6;
 const ERROR_OFFSET: usize = 7;
 const HEADER: usize = 64;
 
+/// What a row is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+enum Kind {
+    Delivery = 0,
+    Published = 1,
+    Duplicate = 2,
+}
+
 const fn aligned(bytes: usize) -> usize {
     bytes.next_multiple_of(64)
 }
 
 /// A block of deliveries, opened for appending. Little-endian, columns aligned to 64 bytes:
 /// header of 16 words; `end` i32, one more than rows, the Arrow offsets of the text; `id` u32; `redelivered` u32; `offset`
-/// and `time` i64 (-1: unknown; ms); the text.
+/// and `time` i64 (-1: unknown; ms); `kind` u8; the text. Rows of kind 1 and 2 (a duplicate) answer a publish: `offset` is
+/// that of its first message, `redelivered` how many it had; they have no text.
 #[derive(Debug)]
 pub struct EventBlock<'a> {
     header: &'a mut [u8],
@@ -47,13 +57,19 @@ pub struct EventBlock<'a> {
     redelivered: &'a mut [u8],
     offsets: &'a mut [u8],
     times: &'a mut [u8],
+    kinds: &'a mut [u8],
     text: &'a mut [u8],
 }
 
 impl<'a> EventBlock<'a> {
     /// Bytes of a block for so many rows and so much text.
     pub const fn byte_length(capacity: usize, text: usize) -> usize {
-        HEADER + aligned(4 * (capacity + 1)) + 2 * aligned(4 * capacity) + 2 * aligned(8 * capacity) + aligned(text)
+        HEADER
+            + aligned(4 * (capacity + 1))
+            + 2 * aligned(4 * capacity)
+            + 2 * aligned(8 * capacity)
+            + aligned(capacity)
+            + aligned(text)
     }
 
     /// Opens a block whose header has the capacities and what it holds already.
@@ -69,11 +85,12 @@ impl<'a> EventBlock<'a> {
         let (redelivered, rest) = rest.split_at_mut_checked(aligned(4 * capacity)).ok_or(wrong)?;
         let (offsets, rest) = rest.split_at_mut_checked(aligned(8 * capacity)).ok_or(wrong)?;
         let (times, rest) = rest.split_at_mut_checked(aligned(8 * capacity)).ok_or(wrong)?;
+        let (kinds, rest) = rest.split_at_mut_checked(aligned(capacity)).ok_or(wrong)?;
         let text = rest.get_mut(..text_capacity).ok_or(wrong)?;
         if len > capacity || text_len > text_capacity || text_capacity > i32::MAX as usize {
             return Err(EventBlockError::Count);
         }
-        Ok(Self { header, capacity, text_capacity, len, text_len, ends, ids, redelivered, offsets, times, text })
+        Ok(Self { header, capacity, text_capacity, len, text_len, ends, ids, redelivered, offsets, times, kinds, text })
     }
 
     /// Rows that it holds.
@@ -93,18 +110,35 @@ impl<'a> EventBlock<'a> {
             put(self.header, NEEDED, length as u32);
             return false;
         }
-        let row = self.len;
         if let Some(place) = self.text.get_mut(self.text_len..self.text_len + length) {
             place.copy_from_slice(delivery.payload);
         }
         self.text_len += length;
+        self.row(Kind::Delivery, delivery.id, delivery.redelivered, delivery.offset, delivery.time);
+        true
+    }
+
+    /// Appends the answer of a publish; `false` where it does not fit.
+    pub fn push_published(&mut self, published: &Published) -> bool {
+        if self.len == self.capacity {
+            return false;
+        }
+        let kind = if published.duplicate { Kind::Duplicate } else { Kind::Published };
+        self.row(kind, published.id, published.count, Some(published.offset), None);
+        true
+    }
+
+    fn row(&mut self, kind: Kind, id: u32, redelivered: u32, offset: Option<u64>, time: Option<u64>) {
+        let row = self.len;
         self.len += 1;
         put(self.ends, row + 1, self.text_len as u32);
-        put(self.ids, row, delivery.id);
-        put(self.redelivered, row, delivery.redelivered);
-        put_wide(self.offsets, row, delivery.offset);
-        put_wide(self.times, row, delivery.time);
-        true
+        put(self.ids, row, id);
+        put(self.redelivered, row, redelivered);
+        put_wide(self.offsets, row, offset);
+        put_wide(self.times, row, time);
+        if let Some(place) = self.kinds.get_mut(row) {
+            *place = kind as u8;
+        }
     }
 
     /// Writes the header back.
@@ -154,9 +188,22 @@ mod tests {
         assert!(!open.push(&delivery(b"1234")));
         assert!(open.push(&delivery(b"123")));
         assert!(!open.push(&delivery(b"")));
+        assert!(!open.push_published(&Published { id: 3, offset: 0, count: 1, duplicate: false }));
         open.close(1, 9, 0);
         assert_eq!((word(&bytes, COUNT), word(&bytes, TEXT), word(&bytes, CONSUMED)), (2, 8, 9));
         assert_eq!(&bytes[HEADER..HEADER + 12], [0, 0, 0, 0, 5, 0, 0, 0, 8, 0, 0, 0]);
+    }
+
+    #[test]
+    fn answers_of_publishes_are_rows_without_text() {
+        let mut bytes = block(2, 0);
+        let mut open = EventBlock::open(&mut bytes).unwrap();
+        assert!(open.push_published(&Published { id: 3, offset: 7, count: 2, duplicate: false }));
+        assert!(open.push_published(&Published { id: 4, offset: 0, count: 1, duplicate: true }));
+        assert_eq!((word(open.ids, 1), word(open.redelivered, 0), word(open.offsets, 0)), (4, 2, 7));
+        assert_eq!(open.kinds.get(..2), Some(&[1, 2][..]));
+        open.close(0, 0, 0);
+        assert_eq!((word(&bytes, COUNT), word(&bytes, TEXT)), (2, 0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod event_block;
 mod frame;
 mod json;
 mod messages;
+mod published;
 mod schema;
 
 pub use delivery::{Delivery, DeliveryError};
@@ -19,4 +20,5 @@ pub use event_block::{EventBlock, EventBlockError};
 pub use frame::{Extras, FrameError, frames_length, write_frames};
 pub use json::{Cursor, JsonError, Kind, MAX_DEPTH};
 pub use messages::{Messages, PackError, Packed, PublishError};
+pub use published::Published;
 pub use schema::{Schema, SchemaError, Violation};

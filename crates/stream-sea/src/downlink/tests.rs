@@ -40,7 +40,7 @@ fn frames(texts: &[String]) -> Vec<u8> {
 
 /// Feeds bytes in pieces; gives the payloads and the controls.
 fn read(bytes: &[u8], pieces: &[usize], capacity: u32) -> (Vec<String>, Vec<Control>, Option<DownlinkError>) {
-    let mut downlink = Downlink::new(1 << 20);
+    let mut downlink = Downlink::new(1 << 20, false);
     let (mut payloads, mut controls) = (Vec::new(), Vec::new());
     let mut from = 0;
     let mut sizes = pieces.iter().copied().cycle();
@@ -93,13 +93,41 @@ fn a_message_in_fragments_is_one() {
 fn a_malformed_message_costs_only_itself() {
     let mut bytes = b"\x81\x01{".to_vec();
     bytes.extend(frames(&["1".into()]));
-    let mut downlink = Downlink::new(100);
+    let mut downlink = Downlink::new(100, false);
     let mut memory = block(4, 100);
     let mut open = EventBlock::open(&mut memory).unwrap();
     assert_eq!(downlink.decode(&bytes, &mut open), (Status::Malformed, 3));
     assert!(matches!(downlink.take_error(), Some(DownlinkError::Message(_))));
     assert_eq!(downlink.decode(&bytes[3..], &mut open).0, Status::NeedMore);
     assert_eq!(open.len(), 1);
+}
+
+#[test]
+fn answers_of_publishes_are_rows_where_they_are_asked_for() {
+    let text = r#"{"id":5,"action":"publish","success":true,"payload":{"offset":7,"count":2}}"#;
+    let mut bytes = vec![0x81, text.len() as u8];
+    bytes.extend(text.as_bytes());
+    bytes.extend(frames(&["1".into()]));
+    for answers in [true, false] {
+        let mut downlink = Downlink::new(100, answers);
+        let mut memory = block(4, 100);
+        let mut open = EventBlock::open(&mut memory).unwrap();
+        let (status, consumed) = downlink.decode(&bytes, &mut open);
+        assert_eq!(open.len(), if answers { 2 } else { 0 });
+        assert_eq!(status, if answers { Status::NeedMore } else { Status::Control });
+        assert_eq!(consumed, if answers { bytes.len() } else { text.len() + 2 });
+    }
+}
+
+#[test]
+fn what_is_not_whole_is_pending() {
+    let mut downlink = Downlink::new(100, true);
+    let mut memory = block(4, 100);
+    let mut open = EventBlock::open(&mut memory).unwrap();
+    assert_eq!(downlink.decode(b"\x01\x02[1\x80\x02,", &mut open).0, Status::NeedMore);
+    assert_eq!(downlink.pending(), 5);
+    assert_eq!(downlink.decode(b"]", &mut open).0, Status::Malformed);
+    assert_eq!(downlink.pending(), 0);
 }
 
 #[test]
@@ -116,7 +144,7 @@ fn wrong_frames_poison() {
     ] {
         assert_eq!(read(bytes, &[100], 4).2, Some(error), "{bytes:x?}");
     }
-    let mut downlink = Downlink::new(100);
+    let mut downlink = Downlink::new(100, false);
     let mut memory = block(4, 100);
     let mut open = EventBlock::open(&mut memory).unwrap();
     assert_eq!(downlink.decode(b"\x83\x00", &mut open).0, Status::Lost);
@@ -138,7 +166,7 @@ proptest! {
 
     #[test]
     fn any_bytes_end_somehow(bytes in proptest::collection::vec(any::<u8>(), 0..200), piece in 1usize..64) {
-        let mut downlink = Downlink::new(1000);
+        let mut downlink = Downlink::new(1000, true);
         let mut memory = block(4, 1000);
         for chunk in bytes.chunks(piece) {
             let mut open = EventBlock::open(&mut memory).unwrap();

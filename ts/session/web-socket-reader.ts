@@ -1,5 +1,3 @@
-import { sisockError } from './error-codes.js'
-
 /** A message of a WebSocket, or a control frame. */
 export interface WebSocketMessage {
   /** 1 text, 2 binary, 8 close, 9 ping, 10 pong. */
@@ -19,18 +17,30 @@ const CONTROL = 8
 
 /**
  * Reads the bytes of one direction of a WebSocket, with or without the HTTP head in front of them: for captured bytes.
- * Throws a `MalformedError` where the framing is lost; nothing can be read behind that.
+ * Throws where the framing is lost; nothing can be read behind that.
  */
 export class WebSocketReader {
   #rest: Buffer = Buffer.alloc(0)
+  /** What came behind {@link #rest}: it is put together once, when there is enough of it. */
+  #pieces: Uint8Array[] = []
+  #gathered = 0
+  /** Bytes without which nothing more can be read. */
+  #needed = 0
   #offset = 0
   #isOpen = false
   #parts: Buffer[] = []
+  #partLength = 0
   #first: { opcode: number; offset: number } | undefined
+  readonly #lostError: (reason: string, offset: number) => Error
+
+  /** @param lostError the error of the system where the framing is lost */
+  constructor(lostError: (reason: string, offset: number) => Error) {
+    this.#lostError = lostError
+  }
 
   /** Bytes that belong to no whole message yet. */
   get pending(): number {
-    return this.#rest.length + this.#parts.reduce((sum, { length }) => sum + length, 0)
+    return this.#gathered + this.#partLength
   }
 
   /** Where the bytes begin that are not read. */
@@ -40,7 +50,14 @@ export class WebSocketReader {
 
   /** Takes bytes; gives the messages that are whole. */
   *read(chunk: Uint8Array): Generator<WebSocketMessage, void, undefined> {
-    this.#rest = Buffer.concat([this.#rest, chunk])
+    this.#gathered += chunk.length
+    if (this.#gathered < this.#needed) {
+      this.#pieces.push(Uint8Array.from(chunk))
+      return
+    }
+    this.#rest = Buffer.concat([this.#rest, ...this.#pieces, chunk], this.#gathered)
+    this.#pieces = []
+    this.#needed = 0
     if (!this.#isOpen && !this.#skipHead()) return
     for (let frame = this.#frame(); frame !== undefined; frame = this.#frame()) {
       const { opcode, isLast, payload, isMasked, offset } = frame
@@ -52,11 +69,13 @@ export class WebSocketReader {
         this.#lost('a message begins inside another, or nowhere', offset)
       this.#first ??= { opcode, offset }
       this.#parts.push(payload)
-      if (this.pending - this.#rest.length > LIMIT) this.#lost(`a message has more than ${LIMIT} bytes`, offset)
+      this.#partLength += payload.length
+      if (this.#partLength > LIMIT) this.#lost(`a message has more than ${LIMIT} bytes`, offset)
       if (!isLast) continue
       const { opcode: kind, offset: start } = this.#first
       yield { opcode: kind, isMasked, payload: Buffer.concat(this.#parts), offset: start, length: this.#offset - start }
       this.#parts = []
+      this.#partLength = 0
       this.#first = undefined
     }
   }
@@ -94,7 +113,10 @@ export class WebSocketReader {
       ;[length, head] = [Number(long), 10]
     }
     const start = head + (isMasked ? 4 : 0)
-    if (rest.length < start + length) return undefined
+    if (rest.length < start + length) {
+      this.#needed = start + length
+      return undefined
+    }
     const payload = Buffer.from(rest.subarray(start, start + length))
     if (isMasked)
       for (let at = 0; at < length; at++) payload[at] = (payload[at] as number) ^ (rest[head + (at & 3)] as number)
@@ -104,10 +126,11 @@ export class WebSocketReader {
 
   #skip(length: number): void {
     this.#rest = this.#rest.subarray(length)
+    this.#gathered -= length
     this.#offset += length
   }
 
   #lost(reason: string, offset: number): never {
-    throw sisockError('ERR_SISOCK_MESSAGE_MALFORMED', `no WebSocket: ${reason}`, { offset })
+    throw this.#lostError(`no WebSocket: ${reason}`, offset)
   }
 }
