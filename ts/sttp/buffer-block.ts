@@ -38,7 +38,7 @@ const REMEMBERED = 65_536
 export class BufferBlockIntake {
   readonly #limit: number
   readonly #host: BufferBlockHost
-  readonly #caches: ReadonlyMap<number, number>[] = [new Map(), new Map()]
+  readonly #caches: (() => ReadonlyMap<number, number>)[] = []
   /** Every block before this one has come, or is missing. */
   #next = 0
   /** Missing blocks, and their record in the ledger. */
@@ -50,9 +50,13 @@ export class BufferBlockIntake {
     this.#limit = limit
   }
 
-  /** A signal index cache: its wire indexes and the rows of their signals. */
+  /** A signal index cache: its wire indexes and the rows of their signals. Most are never asked for one. */
   setCache(cacheIndex: number, indexes: Int32Array, rows: Uint32Array): void {
-    this.#caches[cacheIndex] = new Map(Array.from(rows, (row, at) => [indexes[at] as number, row]))
+    let known: ReadonlyMap<number, number> | undefined
+    this.#caches[cacheIndex] = () => {
+      known ??= new Map(Array.from(rows, (row, at) => [indexes[at] as number, row]))
+      return known
+    }
   }
 
   /** Takes a block that came. */
@@ -66,7 +70,7 @@ export class BufferBlockIntake {
     if (sequence > this.#next) this.#miss(this.#next, sequence - 1)
     this.#next = Math.max(this.#next, sequence + 1)
     this.#missing.delete(sequence)
-    const signal = this.#caches[flags & BUFFER_BLOCK.cacheIndex ? 1 : 0]?.get(index)
+    const signal = this.#caches[flags & BUFFER_BLOCK.cacheIndex ? 1 : 0]?.().get(index)
     if (signal === undefined) {
       const message = `the buffer block ${sequence} is of the signal ${index}, which its cache does not have`
       this.#host.malformed('ERR_STTP_BUFFER_BLOCK_SIGNAL', message, control)

@@ -15,10 +15,14 @@ for (const mode of ['tssc', 'compact'] as const) {
     const publisher = new Publisher()
     publisher.defineMetadata(new Synthetic({ signals: 6 }).metadata())
     const commands: string[] = []
-    publisher.userCommandReceived = (connection, number, payload) => {
-      commands.push(Buffer.from(payload).toString())
-      publisher.sendUserResponse(connection, number, Buffer.concat([Buffer.from('re:'), payload]))
-    }
+    // Its commands come behind its confirmation of the cache, without which it gets no blocks.
+    const allCommands = new Promise<void>((resolve) => {
+      publisher.userCommandReceived = (connection, number, payload) => {
+        commands.push(Buffer.from(payload).toString())
+        publisher.sendUserResponse(connection, number, Buffer.concat([Buffer.from('re:'), payload]))
+        if (commands.length === numbers.length) resolve()
+      }
+    })
     const confirmed = new Set<number>()
     const allConfirmed = new Promise<void>((resolve) => {
       publisher.bufferBlockConfirmed = (_, sequence) => {
@@ -32,7 +36,7 @@ for (const mode of ['tssc', 'compact'] as const) {
       peer.kill()
       await publisher.close()
     })
-    await peer.printed(/subscribed/)
+    await Promise.race([allCommands, peer.ended])
     for (let n = 0; n < BLOCKS; n++) t.is(publisher.broadcastBufferBlock(syntheticId(n), blockBytes(n)), 1)
     await allConfirmed
     // It knows no confirmation of texts.
