@@ -10,6 +10,8 @@ class Wire {
   readonly writes: Uint8Array[][] = []
   queuedBytes = 0
   mayGoOn = true
+  /** What is written has gone when `write` comes back. */
+  isFast = false
   readonly #dones: (() => void)[] = []
 
   write(bytes: Uint8Array | readonly Uint8Array[], done?: () => void): boolean {
@@ -21,6 +23,7 @@ class Wire {
       this.queuedBytes -= length
       done?.()
     })
+    if (this.isFast) this.drain()
     return this.mayGoOn
   }
 
@@ -80,6 +83,27 @@ test('one frame a turn goes out at once; others behind it, and the next turn, wa
   t.is(wire.lengths.length, 3)
   await turn()
   t.deepEqual(wire.lengths.at(-1), [5])
+})
+
+test('where each frame has gone at once, others of its turn are looked for now and then', async (t) => {
+  const { wire, outbox } = make()
+  wire.isFast = true
+  const done: number[] = []
+  for (let n = 0; n < 20; n++) {
+    outbox.send(new Uint8Array(1), 1, () => done.push(n))
+    if (n > 0) t.is(done.length, n + 1)
+    await turn()
+  }
+  t.is(wire.writes.length, 20)
+  wire.writes.length = 0
+  for (let n = 0; n < 256; n++) outbox.send(new Uint8Array(1), 1, () => done.push(n))
+  await turn()
+  t.true(wire.writes.length <= 9, `${wire.writes.length} writes`)
+  t.is(done.length, 20 + 256)
+  wire.writes.length = 0
+  for (let n = 0; n < 256; n++) outbox.send(new Uint8Array(1))
+  await turn()
+  t.deepEqual(wire.lengths, [[256]])
 })
 
 test('nothing goes out at once while something is under way, or there is no room', async (t) => {

@@ -112,6 +112,38 @@ for (const [name, make, tls] of NETWORKS) {
     t.is(await atFar.closed, undefined)
   })
 
+  test(`${name}: small pieces are told one after the other when they have gone, also where they had to wait`, async (t) => {
+    const [near, far] = await pair(t, make(), tls)
+    near.start({ onChunk() {}, onClose() {} })
+    const [pieces, length] = [name.includes('byte') ? 20 : 16_000, 1000]
+    const gone: number[] = []
+    const all = new Promise<void>((resolve) => {
+      for (let n = 0; n < pieces; n++) {
+        near.write(Buffer.alloc(length, n), () => {
+          gone.push(n)
+          if (n === pieces - 1) resolve()
+        })
+      }
+    })
+    // More than the system has room for: nobody reads yet.
+    t.true(gone.length < pieces)
+    t.is(near.queuedBytes > 0, true)
+    let [came, isRight] = [0, true]
+    far.start({
+      onChunk(bytes) {
+        for (let at = 0; at < bytes.length; at++) {
+          isRight &&= bytes[at] === Math.floor((came + at) / length) % 256
+        }
+        came += bytes.length
+      },
+      onClose() {},
+    })
+    await all
+    t.true(gone.every((piece, n) => piece === n))
+    while (came < pieces * length) await new Promise((resolve) => setImmediate(resolve))
+    t.true(isRight)
+  })
+
   test(`${name}: nothing is read before start, or while paused`, async (t) => {
     const [near, far] = await pair(t, make(), tls)
     new Reader(far)

@@ -1,7 +1,10 @@
-// Receives frames of which the times repeat every 4,000 frames; prints how many measurements came in how long.
+// Receives frames of which sixteen are sent again and again; prints how many measurements came in how long.
 //   count.ts PORT ENCODING SIGNALS FRAMES
 // Checks the count and the sum of the values.
 import { Subscriber } from '../../ts/sttp/index.js'
+
+/** Different frames. */
+const CYCLE = 16
 
 const [port, encoding, signalText, frameText] = process.argv.slice(2) as [string, 'tssc' | 'compact', string, string]
 const [signals, frames] = [Number(signalText), Number(frameText)]
@@ -18,9 +21,9 @@ for await (const { length, value } of subscriber) {
 }
 let expected = 0
 for (let k = 0; k < signals; k++) expected += 1000 * (k % 4000) * frames
-const cycles = Math.floor(frames / 4000)
-const rest = frames % 4000
-expected += 0.25 * signals * ((cycles * (4000 * 3999)) / 2 + (rest * (rest - 1)) / 2)
+const cycles = Math.floor(frames / CYCLE)
+const rest = frames % CYCLE
+expected += 0.25 * signals * ((cycles * (CYCLE * (CYCLE - 1))) / 2 + (rest * (rest - 1)) / 2)
 if (items !== signals * frames || Math.abs(sum - expected) > Math.abs(expected) * 1e-9) {
   throw new Error(`${items} measurements of sum ${sum}, not ${signals * frames} of ${expected}`)
 }

@@ -7,6 +7,10 @@ import { Vigil } from './vigil.js'
 /** Bytes that a stream socket queues before `write` says to wait. */
 export const HIGH_WATER_MARK = 1 << 20
 
+/** Bytes of a write that the system nearly always takes at once. */
+const SMALL = 2048
+const NOTHING = Buffer.alloc(0)
+
 /** How a socket was made. */
 export interface StreamOptions {
   /** What reads a dialled socket into one buffer; without, the socket gives `data` events. */
@@ -84,7 +88,14 @@ export class StreamTransport implements Transport {
   write(bytes: Uint8Array | readonly Uint8Array[], done?: () => void): boolean {
     const socket = this.#socket
     if (!socket.writable) return false
-    if (bytes instanceof Uint8Array) return socket.write(bytes, done)
+    if (bytes instanceof Uint8Array) {
+      if (done === undefined || bytes.length > SMALL || this.isSecure) return socket.write(bytes, done)
+      // A callback costs a turn of Node's queue, also where the bytes have gone when `write` comes back.
+      const mayGoOn = socket.write(bytes)
+      if (socket.writableLength === 0) done()
+      else socket.write(NOTHING, done)
+      return mayGoOn
+    }
     socket.cork()
     let mayGoOn = true
     const last = bytes.length - 1

@@ -36,7 +36,7 @@ export interface Transport {
   start(handler: TransportHandler): void
   /**
    * Sends bytes; several buffers go out as one write (as datagrams: one each). They belong to the transport until
-   * `done` is called. Gives `false` while more is queued than its high-water mark: wait for `onDrain`.
+   * `done` is called, during the call or later. Gives `false` while more is queued than its high-water mark: wait for `onDrain`.
    */
   write(bytes: Uint8Array | readonly Uint8Array[], done?: () => void): boolean
   /** Stops reading, at once. */

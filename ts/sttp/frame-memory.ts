@@ -18,6 +18,11 @@ export class Slab {
     this.bytes = Buffer.allocUnsafeSlow(bytes)
     this.release = () => release(this)
   }
+
+  /** What is behind the last frame. */
+  get rest(): Buffer {
+    return this.end === 0 ? this.bytes : this.bytes.subarray(this.end)
+  }
 }
 
 /**
