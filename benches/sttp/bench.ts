@@ -1,5 +1,6 @@
 import type { Bench } from '../harness/bench.js'
 import { codecs } from './codec.js'
+import { dataChannels } from './datagrams.js'
 import { endToEnd } from './end-to-end.js'
 import { latencies } from './latency.js'
 import { connections } from './metadata.js'
@@ -11,6 +12,7 @@ export const bench: Bench = {
     yield* codecs(quick)
     yield* endToEnd(quick)
     yield* scale(quick)
+    yield* dataChannels(quick)
     yield* latencies(quick)
     yield* connections()
   },

@@ -10,14 +10,10 @@ export class PauseGate {
   }
 
   /** The transport as one of them sees it. */
-  handle(): Pick<Transport, 'pause' | 'resume' | 'bytesIn' | 'peer'> {
+  handle(): Pick<Transport, 'pause' | 'resume'> {
     const transport = this.#transport
     const holders = this.#holders
     return {
-      peer: transport.peer,
-      get bytesIn() {
-        return transport.bytesIn
-      },
       pause() {
         holders.add(this)
         transport.pause()
