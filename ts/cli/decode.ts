@@ -38,7 +38,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<DecodeModule>>> = {
 export const DECODABLE: readonly string[] = Object.keys(SYSTEMS)
 
 export const command: Command = {
-  usage: 'SYSTEM [FILE...|-]',
+  usage: `${DECODABLE.join('|')} [FILE...|-]`,
   line: 'prints captured bytes of a system as JSON lines; exits 1 if any were malformed',
   options: {},
   async optionsOf(args) {

@@ -15,7 +15,7 @@ export function overview(commands: readonly (readonly [name: string, line: strin
     ...lines,
     '',
     `Sources are URLs: ${SCHEMES.map((scheme) => (scheme === 'file' ? 'file:FOLDER' : `${scheme}://...`)).join(', ')}`,
-    'measurand COMMAND --help lists the options of a command, with a URL those of its system too.',
+    'measurand COMMAND --help lists the options of a command, with a URL or a system those of the system too.',
     '',
     'Exit codes: 0 done and complete, 1 wrong use or bad input, 2 the source failed, 3 done but rows were lost,',
     '4 the sink failed, 130 interrupted after draining.',

@@ -48,7 +48,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<ServeModule>>> = {
 export const SERVABLE: readonly string[] = Object.keys(SYSTEMS)
 
 export const command: Command = {
-  usage: 'SYSTEM [DIR|URL...]',
+  usage: `${SERVABLE.join('|')} [DIR|URL...]`,
   line: 'is the other end of a system: a synthetic source that any receiver can check',
   options: {},
   async optionsOf(args) {
