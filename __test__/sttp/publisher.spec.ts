@@ -58,6 +58,25 @@ test('what is published before the cache is confirmed is held, not dropped', asy
   await publisher.close()
 })
 
+test('what was held for one who leaves without confirming is lost as far as it was subscribed', async (t) => {
+  const { network, publisher } = await publishing()
+  const wire = await Wire.connect(network, TSSC)
+  wire.confirms = false
+  wire.subscribe('FILTER TOP 2 ActiveMeasurements WHERE True')
+  await turns()
+  for (let n = 0; n < 10; n++) publisher.publishMeasurements(frame(n))
+  await turns()
+  network.cut()
+  await turns()
+  t.is(publisher.connections.length, 0)
+  t.deepEqual(
+    [...publisher.ledger].map(({ cause, count }) => [cause, count]),
+    [['queue', 20]],
+  )
+  t.is(publisher.stats.dropped, 20)
+  await publisher.close()
+})
+
 test('while a cache is unconfirmed the old one is used and a newer subscription waits, only the newest of them', async (t) => {
   const { network, publisher } = await publishing()
   const wire = await Wire.connect(network, TSSC)
@@ -323,6 +342,18 @@ test('measurements wait for others as long as they may, and go out in one packet
   await publisher.stop()
   await turns()
   t.deepEqual(rows().slice(12), values(2))
+})
+
+test('what waits for others is in the books of its subscriber when the publisher is closed', async (t) => {
+  const { network, publisher } = await publishing({ maxDelay: 1000 })
+  const wire = await Wire.connect(network, TSSC)
+  wire.subscribe('FILTER ActiveMeasurements WHERE True')
+  await turns()
+  const [connection] = publisher.connections
+  publisher.publishMeasurements(frame(0))
+  t.is(connection?.stats.received, 0)
+  await publisher.close()
+  t.is(connection?.stats.received, 6)
 })
 
 test('what would wait with too many others goes out before its time, and a large batch by itself', async (t) => {

@@ -111,12 +111,13 @@ export class CohortMember implements ServedSubscription {
   /** Is served by nothing any more. */
   stop(): void {
     this.#isGone = true
+    const next = this.#next
     this.#cohort?.leave(this)
-    this.#next?.leave(this)
+    next?.leave(this)
     this.#cohort = undefined
     this.#next = undefined
     this.#make = undefined
-    for (const batch of this.#takeHeld()) this.host.dropped(batch.length)
+    if (next !== undefined) for (const batch of this.#takeHeld()) this.#drop(next.rowsIn(batch))
     this.#tellRelease()
     this.#isStalled = false
     this.#routing.left(this)
@@ -149,7 +150,7 @@ export class CohortMember implements ServedSubscription {
   hold(batch: MeasurementBatch): void {
     if (this.#next === undefined || this.#cohort !== undefined || this.#next.isThrottled) return
     if (this.host.isFull) {
-      this.host.dropped(batch.length)
+      this.#drop(this.#next.rowsIn(batch))
       return
     }
     const copy = batch.copy()
@@ -194,6 +195,10 @@ export class CohortMember implements ServedSubscription {
   #takeHeld(): MeasurementBatch[] {
     this.#heldBytes = 0
     return this.#held.splice(0)
+  }
+
+  #drop(rows: number): void {
+    if (rows > 0) this.host.dropped(rows)
   }
 
   #tellRelease(): void {

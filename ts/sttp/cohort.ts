@@ -1,4 +1,4 @@
-import type { Block } from '../batch/index.js'
+import type { Block, MeasurementBatch } from '../batch/index.js'
 import type { Clock } from '../session/index.js'
 import { type CacheSignals, cacheFrame } from './cache-signals.js'
 import { SttpEncoder, type SttpLatestMeasurements } from './codec.js'
@@ -39,6 +39,7 @@ export class Cohort {
   readonly #encoder: SttpEncoder
   readonly #result = new Uint32Array(3)
   #throttle: Throttle | undefined
+  #rows: ReadonlySet<number> | undefined
 
   constructor(options: CohortOptions) {
     this.options = options
@@ -65,6 +66,14 @@ export class Cohort {
   /** Whether all who are to be in it are. */
   get isSettled(): boolean {
     return this.#offered.size === 0
+  }
+
+  /** How many rows of a batch are of its signals. */
+  rowsIn(batch: MeasurementBatch): number {
+    this.#rows ??= new Set(this.signals.rows)
+    let count = 0
+    for (const row of batch.signal) if (this.#rows.has(row)) count++
+    return count
   }
 
   /** Sends its cache to subscribers, who become members when all of them have confirmed it. */

@@ -248,6 +248,7 @@ export class Publisher extends PublisherDefinitions implements PublisherPermissi
   }
 
   protected async shut(): Promise<void> {
+    this.#gather?.flush()
     this.#routing.close()
     for (const connection of this.#connections) connection.close()
     await this.#listener?.close()

@@ -30,8 +30,8 @@ export interface BufferBlockOptions {
 export abstract class SubscriberBufferBlocks extends SubscriberRecovery {
   readonly #limit: number
   readonly #areRecorded: boolean
-  #connection: SubscriberConnection | undefined
-  #intake: BufferBlockIntake | undefined
+  /** What a connection held when it ended is still taken, beside what the next one brings. */
+  readonly #intakes = new WeakMap<SubscriberConnection, BufferBlockIntake>()
   #records: TableIntake | undefined
 
   constructor(name: string, options: SourceOptions & MessageOptions & RecoveryOptions & BufferBlockOptions) {
@@ -42,7 +42,6 @@ export abstract class SubscriberBufferBlocks extends SubscriberRecovery {
 
   /** Blocks are numbered from 0 on each connection. @internal */
   protected beginBlocks(connection: SubscriberConnection): void {
-    this.#connection = connection
     const host: BufferBlockHost = {
       signalId: (row) => guidText(this.signals.at(row)?.nativeId ?? new Uint8Array(16)),
       give: (block) => this.#give(connection, block),
@@ -54,19 +53,23 @@ export abstract class SubscriberBufferBlocks extends SubscriberRecovery {
         this.malformed(code, offset, length)
       },
     }
-    this.#intake = new BufferBlockIntake(host, this.#limit)
+    this.#intakes.set(connection, new BufferBlockIntake(host, this.#limit))
   }
 
   /** The signals of later blocks are those of a signal index cache, whose rows are given. @internal */
-  protected useCacheForBlocks({ cacheIndex = 0, indexes }: SttpControl, rows: Uint32Array): void {
-    this.#intake?.setCache(cacheIndex, indexes as Int32Array, rows)
+  protected useCacheForBlocks(
+    connection: SubscriberConnection,
+    { cacheIndex = 0, indexes }: SttpControl,
+    rows: Uint32Array,
+  ): void {
+    this.#intakes.get(connection)?.setCache(cacheIndex, indexes as Int32Array, rows)
   }
 
   /** Takes a block that came. @internal */
-  protected takeBlock(control: SttpControl): void {
+  protected takeBlock(connection: SubscriberConnection, control: SttpControl): void {
     const { sequence = 0, flags = 0 } = control
-    if (flags & BUFFER_BLOCK.confirm) this.#connection?.send({ type: 'confirmBufferBlock', sequence })
-    this.#intake?.take(control)
+    if (flags & BUFFER_BLOCK.confirm) connection.send({ type: 'confirmBufferBlock', sequence })
+    this.#intakes.get(connection)?.take(control)
   }
 
   /** The connection is over. @internal */

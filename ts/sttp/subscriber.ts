@@ -358,7 +358,7 @@ export class Subscriber extends SubscriberBufferBlocks {
         this.complete()
         break
       case 'bufferBlock':
-        this.takeBlock(control)
+        this.takeBlock(connection, control)
         break
       case 'notification':
         this.status.emit('notification', { text: control.text })
@@ -397,7 +397,7 @@ export class Subscriber extends SubscriberBufferBlocks {
   #onCache(connection: SubscriberConnection, control: SttpControl): void {
     const rows = this.rowsOf(control)
     connection.downlink.assignRows(rows)
-    this.useCacheForBlocks(control, rows)
+    this.useCacheForBlocks(connection, control, rows)
     this.#losses.settle()
     if (this.#options.version !== 1) connection.send({ type: 'confirmUpdateSignalIndexCache' })
     const denied = control.unauthorized as Uint8Array

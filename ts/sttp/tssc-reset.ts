@@ -20,6 +20,7 @@ export class TsscReset {
   readonly #host: TsscResetHost
   #timer: Timer | undefined
   #hasSubscribed = false
+  #isOver = false
 
   /** @param timeout ms that are waited each time */
   constructor(clock: Clock, timeout: number, host: TsscResetHost) {
@@ -30,6 +31,7 @@ export class TsscReset {
 
   /** A packet cannot be decoded. */
   await(): void {
+    if (this.#isOver) return
     this.#timer ??= this.#clock.after(this.#timeout, () => {
       this.#timer = undefined
       if (!this.#host.isAwaited()) this.#hasSubscribed = false
@@ -44,6 +46,7 @@ export class TsscReset {
 
   /** The connection is over. */
   stop(): void {
+    this.#isOver = true
     this.#timer?.cancel()
     this.#timer = undefined
   }
