@@ -1,6 +1,7 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import test from 'ava'
 import { SimulatedClock } from '../../ts/session/index.js'
+import { Gathering } from '../../ts/stream-sea/codec.js'
 import { generateJwtKeys, publish, rotateClientJwtPublicKey, signJwt } from '../../ts/stream-sea/index.js'
 import { World } from './world.js'
 
@@ -145,6 +146,29 @@ test('a token with mustFanout and a filter', async (t) => {
     [{ n: 2 }, { n: 2, t: 1 }],
   )
   t.like(await raw.ask({ id: 4, action: 'publish', streamName: 's', payload: {} }), { success: false })
+})
+
+test('a filter that withholds a long backlog acknowledges it for its bearer, and what passes comes', async (t) => {
+  const world = await World.open(t)
+  await world.define('s')
+  const { publicKey, privateKey } = await generateJwtKeys()
+  await rotateClientJwtPublicKey({ ...world.remote, jwtPublicKey: publicKey })
+  const stream = world.server.stream('main', 's')
+  const count = 20_000
+  const gathering = new Gathering()
+  for (let first = 0; first < count; first++) {
+    gathering.append(Buffer.from(`{"payload":{"n":${first === count - 1 ? 2 : 1}}}`), undefined)
+    stream?.append({ first, count: 1, time: 0, keys: [], packed: gathering.pack(0) })
+  }
+  const two = { t: 'number', e: 2 } as const
+  const filter = { t: 'eq', e: [{ t: 'path', e: '$.n' }, two] } as const
+  const jwt = signJwt({ exp: Math.floor(Date.now() / 1000) + 60, filter }, privateKey)
+  const raw = await world.raw()
+  await raw.ask({ id: 1, action: AUTH, payload: { type: 'jwt', clientId: 'app123', jwt } })
+  raw.send({ id: 2, action: 'subscribe', payload: 's', from: 'start', ack: true, group: 'g' })
+  t.like((await raw.count(3))[2], { offset: count - 1, payload: { n: 2 } })
+  await raw.ask({ id: 3, action: 'ack', payload: { subscription: 2, upTo: count } })
+  t.like((await world.server.groupsOf(stream as NonNullable<typeof stream>))[0], { committed: count, lag: 0 })
 })
 
 test('who does not answer a ping is let go, who does stays', async (t) => {

@@ -214,3 +214,33 @@ test('secrets are not in the files', async (t) => {
   t.is(await describeStream({ ...chosen, stream: 's' }), null)
   t.teardown(() => rm(folder, { recursive: true }))
 })
+
+test('of two jails that make a client of one name at once, one has it', async (t) => {
+  const world = await World.open(t)
+  const { newClientId, newClientSecret } = await createJail({
+    ...world.remote,
+    ...{ targetJailId: 'other', targetJailName: 'Other', targetClientId: 'stranger' },
+  })
+  const stranger = { ...world.remote, clientId: newClientId, clientSecret: newClientSecret }
+  const made = await Promise.allSettled(
+    [world.remote, stranger].map((maker) => createClient({ ...maker, targetClientId: 'guest' })),
+  )
+  t.deepEqual(made.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+  const [refused] = made.filter((one) => one.status === 'rejected')
+  t.is(refused?.reason.status, 400)
+  t.regex(refused?.reason.message, /The client \[guest\] exists already/)
+})
+
+test('a client that is deleted while its secret is rotated is gone', async (t) => {
+  const world = await World.open(t)
+  for (let round = 0; round < 5; round++) {
+    const { secret } = await createClient({ ...world.remote, targetClientId: 'guest' })
+    const guest = { ...world.remote, clientId: 'guest', clientSecret: secret }
+    await Promise.allSettled([
+      deleteClient({ ...world.remote, targetClientId: 'guest' }),
+      rotateClientSecret(guest),
+      rotateClientSecret(guest),
+    ])
+    t.is(world.server.directory.client('guest'), undefined)
+  }
+})

@@ -122,6 +122,7 @@ th { color: #5b6b7c; font-weight: 500 } td { font-variant-numeric: tabular-nums 
 #messages td:last-child { font-family: ui-monospace, monospace; overflow-wrap: anywhere }
 #error { color: #b91c1c } #fields { color: #5b6b7c; white-space: pre-wrap } main { display: none } .open main { display: block } .open #login { display: none }
 input, button { font: inherit; padding: .2rem .5rem }
+@media (max-width: 40rem) { body { margin: 1rem auto; font-size: 12px } th, td { padding-right: .4rem } }
 </style></head><body><h1>stream-sea</h1>
 <form id="login"><input id="client" placeholder="client" autocomplete="username" aria-label="client">
 <input id="secret" type="password" placeholder="secret" autocomplete="current-password" aria-label="secret"> <button>Open</button></form>

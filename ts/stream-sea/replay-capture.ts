@@ -217,16 +217,16 @@ class ReplaySocket {
     this.#wanted += this.#captured(bytes)
   }
 
-  /** Sends when the client has asked; `false` where it has gone. */
+  /** Sends when the client has asked; `false` where it does not, or has gone. */
   async send(bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
-    const end = systemClock.elapsed() + PATIENCE
+    const end = systemClock.elapsed() + LINGER
     while (this.#got < this.#wanted && !this.#isOver && systemClock.elapsed() < end) {
       const asked = new Promise<void>((resolve) => {
         this.#wake = resolve
       })
       await within(asked, end - systemClock.elapsed(), signal)
     }
-    if (this.#isOver) return false
+    if (this.#isOver || this.#got < this.#wanted) return false
     await new Promise<void>((resolve) => this.#socket.write(Uint8Array.from(bytes), () => resolve()))
     return true
   }
