@@ -163,7 +163,7 @@ test('Parquet of other programs, by DuckDB', async (t) => {
   )
   await write(`SELECT ${EPOCH}000 + k * 1000 AS time, k AS n FROM range(10) r(k)`, 'count.parquet')
   await write(
-    `SELECT make_timestamp(${EPOCH + 100}000000 + k * 100000)::TIMESTAMPTZ AS at, k::FLOAT / 4 AS level, true AS even, '' AS label FROM range(5) r(k)`,
+    `SELECT make_timestamp(${EPOCH + 100}000000 + k * 100000) AT TIME ZONE 'UTC' AS at, k::FLOAT / 4 AS level, true AS even, '' AS label FROM range(5) r(k)`,
     'zoned.parquet',
   )
   await write('SELECT 1 AS x', 'none.parquet').then(() => rm(join(folder, 'none.parquet')))

@@ -11,6 +11,7 @@ import type { PublisherOptions } from '../../ts/sttp/publisher-options.js'
 import { Subscriber } from '../../ts/sttp/subscriber.js'
 import type { SubscriptionSettings } from '../../ts/sttp/subscription.js'
 import { Ticks } from '../../ts/sttp/ticks.js'
+import { loopback } from '../loopback.js'
 import { ScriptedPublisher } from './scripted-publisher.js'
 
 const PORT = 7165
@@ -270,6 +271,10 @@ for (const [name, host] of [
   test(`real sockets: ${name}`, async (t) => {
     const publisher = new Publisher({ dataChannel: { datagramBytes: 1452 } })
     publisher.defineMetadata(DataSet.fromXml(xml)[0] as DataSet)
+    if (name === 'IPv6' && !loopback.hasIPv6) {
+      await t.throwsAsync(publisher.start({ host, port: 0 }), { code: 'ERR_SESSION_CONNECT_FAILED' })
+      return
+    }
     const [, port] = await publisher.start({ host, port: 0 })
     const subscriber = new Subscriber(quiet)
     t.teardown(async () => {

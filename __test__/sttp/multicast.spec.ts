@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
 import test from 'ava'
 import { systemNetwork } from '../../ts/session/index.js'
 import { Subscriber } from '../../ts/sttp/subscriber.js'
 import { freePort } from '../free-port.js'
+import { loopback } from '../loopback.js'
 import { ScriptedPublisher } from './scripted-publisher.js'
-
-/** The name of the loopback. */
-const loopback = Object.entries(networkInterfaces()).find(([, found]) => found?.some(({ internal }) => internal))?.[0]
 
 const FRAMES = 50
 
@@ -64,6 +61,10 @@ test('a group that a publisher sends to is received by all its subscribers: IPv4
 test('a group of IPv6 is joined on the interface that is named, and left with the subscription', async (t) => {
   const group = 'ff11::77:2'
   const publisher = new ScriptedPublisher()
+  if (!loopback.hasIPv6) {
+    await t.throwsAsync(publisher.listen(systemNetwork, 0, '::1'), { code: 'ERR_SESSION_CONNECT_FAILED' })
+    return
+  }
   const listener = await publisher.listen(systemNetwork, 0, '::1')
   const udpPort = await freePort('::1')
   const subscriber = new Subscriber(quiet)
@@ -73,7 +74,7 @@ test('a group of IPv6 is joined on the interface that is named, and left with th
     await subscriber.close()
     await listener.close()
   })
-  const settings = { udpPort, udpGroup: group, udpInterface: `::%${loopback}` }
+  const settings = { udpPort, udpGroup: group, udpInterface: `::%${loopback.name}` }
   void subscriber.subscribe('FILTER ActiveMeasurements WHERE True', settings)
   await subscriber.connect(`[::1]:${listener.port}`)
   t.true(hasJoined(group))
@@ -93,7 +94,7 @@ function hasJoined(group: string): boolean {
   const hex = [...words(head), ...zeros, ...words(tail)].join('')
   return readFileSync('/proc/net/igmp6', 'latin1')
     .split('\n')
-    .some((line) => line.includes(` ${loopback} `) && line.includes(hex))
+    .some((line) => line.includes(` ${loopback.name} `) && line.includes(hex))
 }
 
 /** So many values as they come. */

@@ -39,8 +39,9 @@ export class SatTx extends TransmitterSatellite {
     return 'Stopped'
   }
 
-  protected override async doRun(signal: AbortSignal) {
-    for (let i = 1; i <= this.#records && !signal.aborted; i++) {
+  protected override async doRun() {
+    // All of them, also where the run is stopped before: how fast they go is the machine's affair.
+    for (let i = 1; i <= this.#records; i++) {
       const record = this.newDataRecord(tags(i))
       for (const block of blocks(i, this.#maxlen)) record.addBlock(block)
       if (i !== this.#skip) await this.sendDataRecord(record)

@@ -10,7 +10,7 @@ test('Chromium: the page of the server shows streams, groups and their lag, and 
   const server = await StreamSeaServer.open({ data })
   const clientSecret = await server.addClient('main', 'app123')
   const [, port] = await server.listen(0)
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'], timeout: 0 })
   t.teardown(async () => {
     await browser.close()
     await server.close()
@@ -32,6 +32,7 @@ test('Chromium: the page of the server shows streams, groups and their lag, and 
   await group.acknowledge(0)
 
   const page = await browser.newPage()
+  page.setDefaultTimeout(0)
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(String(error)))
   await page.goto(`http://127.0.0.1:${port}/`)

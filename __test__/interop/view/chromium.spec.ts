@@ -13,9 +13,11 @@ const CHROMIUM = '/usr/bin/chromium'
 /** Opens a page, checks that it has no errors, and takes its picture where SCREENSHOTS names a folder. */
 async function looked(t: ExecutionContext, url: string, name: string, look: (page: Page) => Promise<void>) {
   if (!existsSync(CHROMIUM)) throw new Error('chromium is not installed: run scripts/peers chromium')
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox'] })
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox'], timeout: 0 })
   try {
     const page = await browser.newPage({ viewport: { width: 1200, height: 800 } })
+    // What hangs ends by the time-out of the suite; how long pages take is the machine's affair.
+    page.setDefaultTimeout(0)
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(String(error)))
     page.on('console', (message) => {
@@ -35,7 +37,7 @@ async function looked(t: ExecutionContext, url: string, name: string, look: (pag
   }
 }
 
-test('traces scroll in Chromium', async (t) => {
+test.serial('traces scroll in Chromium', async (t) => {
   const labels = ['Fp1', 'Fp2', 'F3', 'F4', 'C3', 'C4', 'P3', 'P4', 'O1', 'O2']
   let n = 0
   const callback = (): Float32Array => {
@@ -94,7 +96,7 @@ test('traces scroll in Chromium', async (t) => {
   await server.close()
 })
 
-test('80 channels: as many as a page may show, one scale for all, in one window', async (t) => {
+test.serial('80 channels: as many as a page may show, one scale for all, in one window', async (t) => {
   const callback = (): Float32Array => Float32Array.from({ length: 640 }, (_, at) => Math.floor(at / 8) * Math.random())
   const server = new TiAServer(['127.0.0.1', 0])
   await server.start([
@@ -136,7 +138,7 @@ test('80 channels: as many as a page may show, one scale for all, in one window'
   await server.close()
 })
 
-test('numbers in events are traces, the newest events are listed', async (t) => {
+test.serial('numbers in events are traces, the newest events are listed', async (t) => {
   const world = await World.open(t)
   await world.define('orders')
   const client = await world.client()
@@ -144,17 +146,23 @@ test('numbers in events are traces, the newest events are listed', async (t) => 
   const view = await View.open(subscription)
   void subscription.consume((batch) => view.write(batch))
   let n = 0
-  const publishing = setInterval(() => {
-    n++
-    const payload = { n, t: Math.sin(n / 10) }
-    void publish({ ...world.remote, stream: 'orders', payload })
-  }, 20)
+  let isOver = false
+  const publishing = (async () => {
+    while (!isOver) {
+      n++
+      await publish({ ...world.remote, stream: 'orders', payload: { n, t: Math.sin(n / 10) } })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  })()
+  t.teardown(async () => {
+    isOver = true
+    await publishing
+  })
   await looked(t, view.url, 'view-events', async (page) => {
     await page.waitForFunction(() => document.querySelectorAll('#rows div').length > 20)
     t.regex((await page.textContent('#rows div')) ?? '', /orders\{"n":\d+,"t":-?\d/)
     const traces = await page.$$eval('.trace .u-title', (titles) => titles.map((title) => title.textContent))
     t.deepEqual(new Set(traces), new Set(['n · orders', 't · orders', 'rows a second']))
   })
-  clearInterval(publishing)
   await view.close()
 })

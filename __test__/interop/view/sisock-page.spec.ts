@@ -36,9 +36,10 @@ test('windows of data nodes in Chromium', async (t) => {
   const nodes = [new FolderNode(folder, { node: 'weather' }), new SourceNode(source, { keep: 1e9 })]
   const bridge = new GrafanaBridge({ backend: new LocalBackend(nodes), token: 't0ken' })
   const url = `http://127.0.0.1:${await bridge.listen(0)}/`
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox'] })
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox'], timeout: 0 })
   try {
     const page = await browser.newPage({ viewport: { width: 1200, height: 800 } })
+    page.setDefaultTimeout(0)
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(String(error)))
     await page.goto(url)
