@@ -11,7 +11,6 @@ await using controller = new Controller({
 })
 await controller.open()
 console.log(`found ${(await controller.discover(wanted)).join(', ')}`)
-const until = () => sleep(systemClock, Number(seconds) * 1000)
-await controller.run({ runId: `run_${Date.now()}`, configurations: {}, until })
+await controller.run({ runId: `run_${Date.now()}`, until: () => sleep(systemClock, Number(seconds) * 1000) })
 for (const name of controller.satellites) await controller.transition([name], 'land')
 for (const name of controller.satellites) await controller.command(name, 'shutdown')

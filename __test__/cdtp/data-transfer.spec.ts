@@ -49,37 +49,32 @@ async function run(transmitter: DataTransmitter, records: number, skip: readonly
 test('a run arrives whole, by callbacks', async (t) => {
   const seen: { n: bigint; blocks: number[]; tags: Values }[] = []
   let bor: unknown
-  const eor = new Promise<Values>((resolve) => {
-    const start = async () => {
-      const { transmitter, receiver } = await pair({
-        receiveBorCb: (sender, userTags, configuration) => {
-          bor = { sender, userTags, configuration }
-        },
-        receiveDataCb: (_, record) => {
-          for (const block of record.blocks) t.true(block.every((byte) => byte === block[0]))
-          seen.push({
-            n: record.sequenceNumber,
-            blocks: record.blocks.map((block) => block.length),
-            tags: { ...record.tags },
-          })
-        },
-        receiveEorCb: (_, userTags, metadata) => {
-          t.deepEqual({ ...userTags }, { bye: true })
-          resolve(metadata)
-        },
+  let metadata: Values | undefined
+  const { transmitter, receiver } = await pair({
+    receiveBorCb: (sender, userTags, configuration) => {
+      bor = { sender, userTags, configuration }
+    },
+    receiveDataCb: (_, record) => {
+      for (const block of record.blocks) t.true(block.every((byte) => byte === block[0]))
+      seen.push({
+        n: record.sequenceNumber,
+        blocks: record.blocks.map((block) => block.length),
+        tags: { ...record.tags },
       })
-      await run(transmitter, 1000)
-      await until(() => receiver.stats.messagesIn > 0)
-      await receiver.stopReceiving()
-      t.is(receiver.bytesReceived, transmitter.bytesTransmitted)
-      t.is(transmitter.recordsTransmitted, 1000n)
-      t.is(transmitter.state, TransmitterState.EOR_RECEIVED)
-      t.deepEqual(receiver.transmitterStates.get(NAME), { state: 3, seq: 1000n, missed: 0n })
-      await transmitter.close()
-    }
-    void start()
+    },
+    receiveEorCb: (_, userTags, runMetadata) => {
+      t.deepEqual({ ...userTags }, { bye: true })
+      metadata = runMetadata
+    },
   })
-  const metadata = await eor
+  await run(transmitter, 1000)
+  await until(() => metadata !== undefined)
+  await receiver.stopReceiving()
+  t.is(receiver.bytesReceived, transmitter.bytesTransmitted)
+  t.is(transmitter.recordsTransmitted, 1000n)
+  t.is(transmitter.state, TransmitterState.EOR_RECEIVED)
+  t.deepEqual(receiver.transmitterStates.get(NAME), { state: 3, seq: 1000n, missed: 0n })
+  await transmitter.close()
   t.like(metadata, { condition_code: 0, condition: 'GOOD', data_records: 1000 })
   t.deepEqual(bor, { sender: NAME, userTags: { purpose: 'test' }, configuration: { rate: 5 } })
   t.is(seen.length, 1000)

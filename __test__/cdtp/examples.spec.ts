@@ -13,8 +13,8 @@ test('a detector, a recorder and a run from a script', async (t) => {
   const env = { INTERFACE: '127.0.0.1' }
   const detector = new Example(t, 'cdtp-detector', [group, 'one'], { env })
   const recorder = new Example(t, 'cdtp-recorder', [group, folder], { env })
-  const run = new Example(t, 'cdtp-run', [group, '1', 'Detector.one', 'Recorder.measurand'], { env })
-
+  for (const satellite of [detector, recorder]) await satellite.printed(/is in examples/)
+  const run = new Example(t, 'cdtp-run', [group, '2', 'Detector.one', 'Recorder.measurand'], { env })
   t.is(await run.ended, 0, run.output)
   t.regex(run.output, /found Detector\.one, Recorder\.measurand/)
   t.regex(run.output, /Detector\.one RUN/)

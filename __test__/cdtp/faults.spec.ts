@@ -1,8 +1,6 @@
 // What goes wrong in a run, and the ledger after it. The processes that are killed are killed by SIGKILL.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import {
   Controller,
   type DataRecord,
@@ -16,34 +14,17 @@ import {
   TransmitterSatellite,
   type Values,
 } from '../../ts/cdtp/index.js'
+import { Program } from '../program.js'
+import { lastingPort } from './lasting-port.js'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'ts', 'cli', 'main.ts')
 const interfaces = ['127.0.0.1']
 
-/** The command in a process of its own; resolves when it has printed that. */
-async function command(
-  args: readonly string[],
-  text: RegExp,
-): Promise<{ child: ChildProcess; match: RegExpExecArray }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  const match = await new Promise<RegExpExecArray>((resolve, reject) => {
-    const take = (chunk: string): void => {
-      output += chunk
-      const found = text.exec(output)
-      if (found !== null) resolve(found)
-    }
-    child.stdout.setEncoding('utf8').on('data', take)
-    child.stderr.setEncoding('utf8').on('data', take)
-    child.once('close', (code) => reject(new Error(`ended with ${code}: ${output}`)))
-  })
-  return { child, match }
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const closed = once(child, 'close')
-  child.kill('SIGKILL')
-  await closed
+/** The command in a process of its own. */
+function command(t: ExecutionContext, args: readonly string[]): Program {
+  const program = new Program(process.execPath, ['--import', 'tsx', MAIN, ...args])
+  t.teardown(() => void program.kill())
+  return program
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -51,13 +32,13 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 test('a transmitter that is killed in its run, and started again', async (t) => {
-  const serve = (port: string | number, frames: string) =>
-    command(
-      ['serve', 'cdtp', '--port', `${port}`, '--rate', '2000', ...(frames ? ['--frames', frames] : [])],
-      /port (\d+)/,
-    )
-  const first = await serve(0, '')
-  const port = Number(first.match[1])
+  const port = await lastingPort()
+  const serve = async (...more: string[]): Promise<Program> => {
+    const program = command(t, ['serve', 'cdtp', '--port', `${port}`, '--rate', '2000', ...more])
+    await program.printed(/port \d+/)
+    return program
+  }
+  const first = await serve()
   const source = new EndpointSource('127.0.0.1', port, { runs: 2, reconnect: { minDelay: 50, maxDelay: 100 } })
   await source.connect()
   const ends: [string, number][] = []
@@ -67,8 +48,8 @@ test('a transmitter that is killed in its run, and started again', async (t) => 
     if (batch.kind === MessageType.DATA && batch.run === 'run_1') last = batch.sequences[batch.length - 1] as bigint
   })
   await until(() => source.stats.received > 100)
-  await kill(first.child)
-  const second = await serve(port, '300')
+  await first.kill()
+  const second = await serve('--frames', '300')
   await reading
   t.deepEqual(ends, [
     ['run_1', RunCondition.ABORTED],
@@ -80,7 +61,7 @@ test('a transmitter that is killed in its run, and started again', async (t) => 
     [['disconnect', null]],
   )
   t.is(source.stats.received, Number(last) + 300)
-  second.child.kill()
+  t.is(await second.ended, 0, second.output)
 })
 
 test('a receiver that is killed in a run, and started again: the next one has in its ledger what it did not see', async (t) => {
@@ -90,7 +71,7 @@ test('a receiver that is killed in a run, and started again: the next one has in
     queueBytes: 1 << 18,
   })
   const url = `cdtp://127.0.0.1:${transmitter.port}`
-  const starting = command(['tail', url, '--format', 'csv'], /,Test\.one,0,50,/)
+  const tail = command(t, ['tail', url, '--format', 'csv'])
   await transmitter.sendBor({}, {})
   transmitter.startSending()
   let isOver = false
@@ -104,8 +85,8 @@ test('a receiver that is killed in a run, and started again: the next one has in
     await transmitter.stopSending()
     await transmitter.sendEor({}, { data_records: transmitter.sequenceNumber })
   })()
-  const { child } = await starting
-  await kill(child)
+  await tail.printed(/,Test\.one,0,50,/)
+  await tail.kill()
   const source = new EndpointSource('127.0.0.1', transmitter.port, { runs: 1 })
   const told: string[] = []
   source.status.on(({ state }) => told.push(state))

@@ -67,7 +67,7 @@ async function until(condition: () => boolean) {
 test('a run by the controller: every record, the metadata, the state of each', async (t) => {
   const { sender, counter, controller, close } = await constellation()
   const configurations = { 'sender.A': { records: 200 }, 'Counter.a': { _data: { eor_timeout: 2 } } }
-  await controller.run({ runId: 'run_7', configurations, until: until(() => counter.records === 200) })
+  await controller.run({ runId: 'run_7', configurations, until: () => until(() => counter.records === 200) })
   t.is(sender.state, 'ORBIT')
   t.is(counter.state, 'ORBIT')
   t.like(counter.ends[0], { run_id: 'run_7', condition: 'GOOD', data_records: 200, license: 'ODC-By-1.0' })
@@ -75,7 +75,7 @@ test('a run by the controller: every record, the metadata, the state of each', a
   const { payload } = await controller.command('Sender.a', 'get_config')
   t.like(payload, { records: 200, _data: { payload_threshold: 128 } })
   // Another run begins where the one before ended, in ORBIT.
-  await controller.run({ runId: 'run_8', configurations, until: until(() => counter.ends.length === 1) })
+  await controller.run({ runId: 'run_8', configurations, until: () => Promise.resolve() })
   t.is(counter.ends.length, 2)
   t.like(counter.ends[1], { run_id: 'run_8', condition: 'GOOD' })
   await close()
@@ -111,11 +111,32 @@ test('an interrupt ends the run of both, INTERRUPTED', async (t) => {
   const { controller, sender, counter, close } = await constellation()
   const started = controller.run({
     runId: 'r',
-    until: until(() => counter.records === 10).then(() => sender.interrupt('test')),
+    until: () => until(() => counter.records === 10).then(() => sender.interrupt('test')),
   })
   await t.throwsAsync(started)
   await until(() => sender.state === 'SAFE' && counter.state === 'SAFE')
   t.is(Number(counter.ends[0]?.['condition_code']) & ~RunCondition.DEGRADED, RunCondition.INTERRUPTED)
+  await close()
+})
+
+test('a satellite that transmits nothing goes through its runs all the same', async (t) => {
+  const { controller, sender, counter, close } = await constellation()
+  const configurations = { 'Sender.a': { _data: { disable_transmission: true } } }
+  for (const runId of ['run_1', 'run_2']) {
+    await controller.run({ runId, configurations, until: () => Promise.resolve() })
+    t.is(sender.state, 'ORBIT')
+    t.is(sender.transmitter.sequenceNumber, 10n)
+  }
+  t.is(counter.records, 0)
+  t.deepEqual(counter.ends, [])
+  await close()
+})
+
+test('what a command of its own gives and cannot be sent is an error of that command alone', async (t) => {
+  const { controller, sender, close } = await constellation()
+  sender.addCommand('broken', { description: 'test', run: () => ({ text: 'x', payload: (() => {}) as never }) })
+  await t.throwsAsync(controller.command('Sender.a', 'broken'), { message: /ERROR/ })
+  t.is((await controller.command('Sender.a', 'get_name')).text, 'Sender.a')
   await close()
 })
 

@@ -8,6 +8,7 @@ import { EndpointSource } from '../../ts/cdtp/source.js'
 import { pipeline } from '../../ts/ingest/index.js'
 import { type Sink, Spill } from '../../ts/session/index.js'
 import { auditRecording, StoreSink } from '../../ts/store/index.js'
+import { lastingPort } from './lasting-port.js'
 
 /** Serves a synthetic run; gives the port when it listens. */
 async function serve(frames: number, size = 64): Promise<{ port: number; sent: Promise<bigint> }> {
@@ -85,10 +86,9 @@ test('a recording has every record, and the begin and end of its runs', async (t
 })
 
 test('a transmitter that dies in its run leaves an aborted run and a gap in the ledger', async (t) => {
+  const port = await lastingPort()
   const open = () => DataTransmitter.bind({ name: 'Test.one', endpoint: `tcp://127.0.0.1:${port}` })
-  let port = '*'
   const first = await open()
-  port = `${first.port}`
   const source = new EndpointSource('127.0.0.1', first.port, { runs: 2 })
   await source.connect()
   const seen: [number, string, number][] = []
@@ -150,12 +150,17 @@ test('records that waited on disk are stored as they came', async (t) => {
   const store = await StoreSink.open(directory)
   const spill = new Spill()
   const kinds: string[] = []
+  // The sink takes nothing until some batch waits on disk.
+  let hasSpilled = false
   const sink: Sink = {
     stored: 0,
     close: () => store.close(),
     async write(batch, from) {
       kinds.push(batch.constructor.name)
-      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+      while (!hasSpilled) {
+        await new Promise((resolve) => setImmediate(resolve))
+        hasSpilled = spill.bytes > 0
+      }
       await store.write(batch, from)
     },
   }

@@ -59,22 +59,25 @@ export class CommandReceiver {
 
   async #serve(socket: Zmq.Reply): Promise<void> {
     try {
-      for await (const frames of socket) {
-        const { verb = Verb.SUCCESS, text, payload, tags = {} } = await this.#take(frames)
-        await socket.send(encodeCscp(this.#name, timestampNow(this.#clock), tags, verb, text, payload))
-      }
+      for await (const frames of socket) await socket.send(await this.#take(frames))
     } catch (error) {
       if (!isClosed(error)) throw error
     }
   }
 
-  async #take(frames: Uint8Array[]): Promise<Answer> {
+  async #take(frames: Uint8Array[]): Promise<Uint8Array[]> {
     try {
       const { verb, text, payload } = decodeCscp(frames)
-      if (verb !== Verb.REQUEST) return { verb: Verb.INVALID, text: 'Can only handle messages of type REQUEST' }
-      return await this.#answer(text.toLowerCase(), (payload as Value | null | undefined) ?? undefined)
+      if (verb !== Verb.REQUEST) {
+        return this.#encode({ verb: Verb.INVALID, text: 'Can only handle messages of type REQUEST' })
+      }
+      return this.#encode(await this.#answer(text.toLowerCase(), (payload as Value | null | undefined) ?? undefined))
     } catch (error) {
-      return { verb: Verb.ERROR, text: (error as Error).message }
+      return this.#encode({ verb: Verb.ERROR, text: (error as Error).message })
     }
+  }
+
+  #encode({ verb = Verb.SUCCESS, text, payload, tags = {} }: Answer): Uint8Array[] {
+    return encodeCscp(this.#name, timestampNow(this.#clock), tags, verb, text, payload)
   }
 }

@@ -10,7 +10,7 @@ export class Configuration {
   readonly #sections = new Map<string, Configuration>()
 
   constructor(values: Values = {}) {
-    this.#values = {}
+    this.#values = Object.create(null) as Record<string, Value>
     for (const [key, value] of Object.entries(values)) {
       if (isSection(value)) this.#sections.set(key.toLowerCase(), new Configuration(value))
       else if (value !== undefined) this.#values[key.toLowerCase()] = value

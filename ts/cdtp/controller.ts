@@ -35,8 +35,8 @@ export interface RunOptions {
   readonly runId: string
   /** Configurations by canonical name; those not named get an empty one. */
   readonly configurations?: Readonly<Record<string, Values>>
-  /** Resolves when the run shall end; a function is called when all are in RUN. */
-  readonly until: Promise<unknown> | (() => Promise<unknown>)
+  /** Called when all satellites are in RUN; the run ends when what it gives resolves. */
+  readonly until: () => Promise<unknown>
 }
 
 /**
@@ -73,13 +73,15 @@ export class Controller implements AsyncDisposable {
       onOffer: (service) => {
         if (service.serviceId === Service.HEARTBEAT) void this.#heartbeats.add(service)
         if (service.serviceId === Service.MONITORING) void this.#monitoring?.add(service)
+        // It listens at another place now.
+        if (service.serviceId === Service.CONTROL) this.#disconnect(service.hostUuid)
       },
       onDepart: (service) => {
         if (service.serviceId === Service.HEARTBEAT) this.#heartbeats.remove(service.hostUuid)
         if (service.serviceId === Service.MONITORING) this.#monitoring?.remove(service.hostUuid)
         if (service.serviceId !== Service.CONTROL) return
         this.#names.delete(service.hostUuid)
-        this.#forget(service.hostUuid)
+        this.#disconnect(service.hostUuid)
       },
     })
     const { onState, onMonitoring } = options
@@ -99,7 +101,7 @@ export class Controller implements AsyncDisposable {
     await this.#chirp.leave()
     this.#heartbeats.close()
     this.#monitoring?.close()
-    for (const hostUuid of [...this.#sockets.keys()]) this.#forget(hostUuid)
+    for (const hostUuid of [...this.#sockets.keys()]) this.#disconnect(hostUuid)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -198,7 +200,7 @@ export class Controller implements AsyncDisposable {
     const transmitters = satellites.filter(transmits)
     await this.transition(others, 'start', () => runId)
     await this.transition(transmitters, 'start', () => runId)
-    await (typeof until === 'function' ? until() : until)
+    await until()
     await this.transition(transmitters, 'stop')
     await this.transition(others, 'stop')
   }
@@ -229,7 +231,7 @@ export class Controller implements AsyncDisposable {
         const { verb, text, payload: back, tags } = decodeCscp(await known.socket.receive())
         return { verb: verb as Verb, text, payload: back as Value | undefined, tags: tags as Values }
       } catch (error) {
-        this.#forget(hostUuid)
+        this.#disconnect(hostUuid)
         if (!isTimeout(error)) throw error
         const name = this.#names.get(hostUuid) ?? hostUuid
         throw cdtpError('ERR_CDTP_COMMAND_TIMEOUT', `${name} did not answer ${command}`, { cause: error })
@@ -251,7 +253,7 @@ export class Controller implements AsyncDisposable {
     return known
   }
 
-  #forget(hostUuid: string): void {
+  #disconnect(hostUuid: string): void {
     this.#sockets.get(hostUuid)?.socket.close()
     this.#sockets.delete(hostUuid)
   }

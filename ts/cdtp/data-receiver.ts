@@ -18,7 +18,7 @@ import { SenderRun, type SequenceRange } from './sender-run.js'
 import type { DiscoveredService } from './service.js'
 import { TransmitterState, type TransmitterStateSeq } from './transmitter-state.js'
 import type { Values } from './value.js'
-import { highWaterMark, zeromq } from './zeromq.js'
+import { highWaterMark, type Zmq, zeromq } from './zeromq.js'
 
 const DRAIN_MS = 100
 const MESSAGE_BYTES = 256 << 20
@@ -137,24 +137,35 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
       if (known.service.port === service.port && known.service.address === service.address) return
       this.removeSender(known.service)
     }
-    const { Pull } = await zeromq()
-    if (!this.#running || this.#connections.has(service.hostUuid)) return
-    const queueBytes = this.#options.queueBytes ?? 16 << 20
-    const socket = new Pull({
-      receiveHighWaterMark: highWaterMark(queueBytes, 131_072),
-      linger: 0,
-      maxMessageSize: this.#options.maxMessageBytes ?? MESSAGE_BYTES,
-      ...(this.#options.context === undefined ? {} : { context: this.#options.context }),
-    })
+    const socket = await this.newSocket()
+    if (!this.#running || this.#connections.has(service.hostUuid)) {
+      socket.close()
+      return
+    }
     socket.connect(`tcp://${service.address}:${service.port}`)
     this.addSocket(service, socket)
+  }
+
+  /**
+   * A socket with this receiver's bounds, connected to nothing.
+   *
+   * @internal
+   */
+  async newSocket(): Promise<Zmq.Pull> {
+    const { Pull } = await zeromq()
+    const { context } = this.#options
+    return new Pull({
+      receiveHighWaterMark: highWaterMark(this.#delivery.queueBytes, 131_072),
+      linger: 0,
+      maxMessageSize: this.#maxMessageBytes,
+      ...(context === undefined ? {} : { context }),
+    })
   }
 
   /** Receives from a socket that is connected already. */
   addSocket(service: DiscoveredService, socket: PullSocket): void {
     const { clock, observe } = { clock: this.#clock, observe: this.#options.observe }
-    const maxMessageBytes = this.#options.maxMessageBytes ?? MESSAGE_BYTES
-    const base = { service, socket, handler: this.#handler, maxMessageBytes, clock }
+    const base = { service, socket, handler: this.#handler, maxMessageBytes: this.#maxMessageBytes, clock }
     const connection = new SenderConnection(observe === undefined ? base : { ...base, observe })
     this.#connections.set(service.hostUuid, connection)
     this.status.emit('peer-joined', { address: service.address, port: service.port })
@@ -250,6 +261,10 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     await this.abortReceiving()
     this.#delivery.end(this.#exception)
     this.status.end()
+  }
+
+  get #maxMessageBytes(): number {
+    return this.#options.maxMessageBytes ?? MESSAGE_BYTES
   }
 
   #newDelivery(name: string): Delivery<RecordBatch> {
@@ -348,12 +363,11 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
     if (kind === MessageType.DATA) {
       this.#bytesReceived += index.payloadBytes
       const run = this.#runOf(sender)
+      this.stats.received += index.records
       if (run?.state !== TransmitterState.BOR_RECEIVED) {
-        this.stats.received += index.records
         this.stats.failed += index.records
         throw new InvalidCDTPMessageType('DATA', `did not receive BOR from ${sender}`)
       }
-      this.stats.received += index.records
       run.observe(index)
       return index.records === 0 ? this.#release(index) : this.#deliver(kind, sender, run.condition, message, index)
     }

@@ -5,8 +5,6 @@ import { SerialSender } from './serial-sender.js'
 import { timestampNow, type Value } from './value.js'
 import { isClosed, portOf, type Zmq, zeromq } from './zeromq.js'
 
-const LEVELS: readonly LogLevel[] = ['TRACE', 'DEBUG', 'INFO', 'WARNING', 'STATUS', 'CRITICAL']
-
 /** Publishes logs and metrics to those that have subscribed to them, and nothing else. */
 export class MonitoringSender implements Logger {
   readonly #name: string
@@ -88,9 +86,4 @@ export class MonitoringSender implements Logger {
       if (!isClosed(error)) throw error
     }
   }
-}
-
-/** Whether a text is a level's name. */
-export function isLogLevel(text: string): text is LogLevel {
-  return LEVELS.includes(text as LogLevel)
 }

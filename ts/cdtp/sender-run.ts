@@ -22,6 +22,11 @@ export interface SequenceRange {
   readonly last: bigint
 }
 
+/** A gap and its record in the ledger. */
+interface Gap extends SequenceRange {
+  readonly id: number
+}
+
 /** Ranges remembered of each kind; later ones are only told as status events. */
 const RANGE_LIMIT = 65_536
 
@@ -39,8 +44,8 @@ export class SenderRun {
   condition: RunCondition = RunCondition.GOOD
   readonly #account = new SequenceAccount()
   readonly #books: Books
-  /** Ledger records of this run's gaps. */
-  readonly #gaps: (SequenceRange & { readonly id: number })[] = []
+  /** The run's gaps in the order of their numbers. */
+  readonly #gaps: Gap[] = []
 
   constructor(sender: string, run: string, books: Books) {
     this.sender = sender
@@ -111,16 +116,28 @@ export class SenderRun {
     if (kind === LATE) {
       stats.recovered += count
       if (this.late.length < RANGE_LIMIT) this.late.push({ first, last })
-      for (const gap of this.#gaps) {
-        const [from, to] = [first > gap.first ? first : gap.first, last < gap.last ? last : gap.last]
-        if (from <= to) ledger.recover(gap.id, Number(to - from + 1n))
-      }
+      const gap = this.#gapOf(first)
+      if (gap !== undefined) ledger.recover(gap.id, count)
       status.emit('late', detail)
       return
     }
     stats.lost += count
     const id = ledger.add({ source: this.sender, run: this, cause: 'wire', firstSeq: first, lastSeq: last, count })
     this.#gaps.push({ id, first, last })
+    if (this.#gaps.length >= 2 * RANGE_LIMIT) this.#gaps.splice(0, RANGE_LIMIT)
     status.emit('lost', { id, ...detail })
+  }
+
+  /** The gap that late numbers belong to: all of them to one, as between two gaps lies a number that came. */
+  #gapOf(number: bigint): Gap | undefined {
+    let [low, high] = [0, this.#gaps.length - 1]
+    while (low <= high) {
+      const middle = (low + high) >> 1
+      const gap = this.#gaps[middle] as Gap
+      if (number < gap.first) high = middle - 1
+      else if (number > gap.last) low = middle + 1
+      else return gap
+    }
+    return undefined
   }
 }

@@ -103,6 +103,7 @@ export const serveOptions = {
   from: { value: 'DIR', line: 'the runs of a recording instead of a synthetic one' },
   source: { value: 'NAME', line: 'which source of the recording, where it has several' },
   speed: { value: '1|10|max', line: 'how fast a recording is served, by the times of receipt; max unless told' },
+  'wait-subscriber': { line: 'begins with the first receiver, as it always does: ZeroMQ takes nothing for nobody' },
   t0: { value: 'NS', line: "the run's begin, ns since 1970-01-01 UTC; 2024-01-01 unless told" },
 } as const
 

@@ -16,7 +16,7 @@ import { hostId } from './host-id.js'
 import { ReceiverSatellite } from './receiver-satellite.js'
 import { MessageType, RecordBatch } from './record-batch.js'
 import { Service } from './service.js'
-import { highWaterMark, type Zmq, zeromq } from './zeromq.js'
+import type { Zmq } from './zeromq.js'
 
 /** How long who listens may take to say what it is, ms. */
 const CONNECT_MS = 10_000
@@ -178,8 +178,7 @@ export class EndpointSource extends CdtpSource {
   }
 
   protected async open(): Promise<void> {
-    const { Pull } = await zeromq()
-    const socket = new Pull({ receiveHighWaterMark: highWaterMark(this.delivery.queueBytes, 131_072), linger: 0 })
+    const socket = await this.#receiver.newSocket()
     this.#socket = socket
     await new Promise<void>((resolve, reject) => {
       const settle = (end: () => void): void => {

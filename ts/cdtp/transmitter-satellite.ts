@@ -143,11 +143,11 @@ export class TransmitterSatellite extends Satellite {
     this.monitoring.metric('TX_RECORDS', this.transmitter.recordsTransmitted, '')
   }
 
-  /** Sends what waits and the EOR, where a BOR went out. */
+  /** Sends what waits and, where a BOR went out, the EOR. */
   async #end(base: RunCondition): Promise<void> {
     const transmitter = this.transmitter
-    if (transmitter.state !== TransmitterState.BOR_RECEIVED) return
     await transmitter.stopSending()
+    if (transmitter.state !== TransmitterState.BOR_RECEIVED) return
     const tainted = this.#isTainted ? RunCondition.TAINTED : 0
     const condition = base | tainted | (this.isDegraded ? RunCondition.DEGRADED : 0)
     await transmitter.sendEor(this.eor, {

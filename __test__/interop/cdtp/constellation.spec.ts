@@ -7,13 +7,16 @@ import { interfaces, SatRx, SatTx } from './satellites.js'
 let groups = 0
 const newGroup = () => `interop${process.pid}x${++groups}`
 
+async function until(condition: () => boolean | Promise<boolean>) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
 for (const ends of ['Node to Node', 'Node to Python', 'Python to Node'] as const) {
   for (const skip of [0, 17]) {
     test.serial(`drive.py: ${ends}${skip ? ', one record skipped' : ''}`, async (t) => {
       const group = newGroup()
-      const python = (kind: string) => new Peer(`sat_${kind}.py`, ['--group', group])
-      const tx = ends.startsWith('Node') ? new SatTx('one', group) : python('tx')
-      const rx = ends.endsWith('Node') ? new SatRx('one', group) : python('rx')
+      const tx = ends.startsWith('Node') ? new SatTx('one', group) : await Peer.satellite('tx', group)
+      const rx = ends.endsWith('Node') ? new SatRx('one', group) : await Peer.satellite('rx', group)
       for (const member of [tx, rx]) if (!(member instanceof Peer)) await member.open()
       const drive = new Peer('drive.py', ['--group', group, '--run', '0.7', '--skip', `${skip}`, '--shutdown'])
       t.is(await drive.ended, 0, drive.output)
@@ -43,8 +46,8 @@ test.serial('ten satellites of both kinds: start, stop, interrupt, crash of one'
   const own = [new SatTx('n1', group), new SatTx('n2', group), new SatTx('n3', group), new SatRx('all', group)]
   for (const satellite of own) await satellite.open()
   const names = ['p1', 'p2', 'p3']
-  const python = names.map((name) => new Peer('sat_tx.py', ['--group', group, '--name', name]))
-  const receivers = names.map((name) => new Peer('sat_rx.py', ['--group', group, '--name', name]))
+  const python = await Promise.all(names.map((name) => Peer.satellite('tx', group, name)))
+  const receivers = await Promise.all(names.map((name) => Peer.satellite('rx', group, name)))
   await using controller = new Controller({ group, interfaces })
   await controller.open()
   const all = [
@@ -68,10 +71,8 @@ test.serial('ten satellites of both kinds: start, stop, interrupt, crash of one'
     }),
   )
   const rx = own[3] as SatRx
-  const sent = async () => {
-    while (rx.records < 400) await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  await controller.run({ runId: 'run_1', configurations, until: sent() })
+  const sent = () => until(() => rx.records >= 400)
+  await controller.run({ runId: 'run_1', configurations, until: sent })
   t.deepEqual(rx.ends.map(({ sender, metadata }) => [sender, metadata['condition_code']]).sort(), [
     ['SatTx.n1', 0],
     ['SatTx.p1', 0],
@@ -87,9 +88,7 @@ test.serial('ten satellites of both kinds: start, stop, interrupt, crash of one'
     await controller.transition(all.filter(isTransmitter), 'start', () => runId)
   }
   const areSafe = async (names: readonly string[]) => {
-    for (const name of names) {
-      while ((await controller.state(name)) !== 'SAFE') await new Promise((resolve) => setTimeout(resolve, 50))
-    }
+    for (const name of names) await until(async () => (await controller.state(name)) === 'SAFE')
   }
 
   // A second run, of which one member is interrupted: the others see it in SAFE and follow.
@@ -118,7 +117,7 @@ test.serial('ten satellites of both kinds: start, stop, interrupt, crash of one'
   )
   t.is(conditions.get('SatTx.p1'), sure.ABORTED)
   t.is(conditions.get('SatTx.n1'), sure.INTERRUPTED)
-  t.true(controller.remotes.some(({ name, state }) => name === 'SatTx.p1' && state === 'DEAD'))
+  await until(() => controller.remotes.some(({ name, state }) => name === 'SatTx.p1' && state === 'DEAD'))
 
   for (const name of survivors) await controller.command(name, 'shutdown')
   await Promise.all([...own.map(({ closed }) => closed), ...python.slice(1).map(({ ended }) => ended)])

@@ -12,4 +12,11 @@ export class Peer extends Program {
     const cwd = import.meta.dirname
     super(PYTHON, ['-u', join(cwd, program), ...args], { cwd, env: { PYTHONDONTWRITEBYTECODE: '1' } })
   }
+
+  /** A satellite that is in its group. */
+  static async satellite(kind: 'tx' | 'rx', group: string, name = 'one'): Promise<Peer> {
+    const peer = new Peer(`sat_${kind}.py`, ['--group', group, '--name', name])
+    await peer.printed(/ready to launch/)
+    return peer
+  }
 }
