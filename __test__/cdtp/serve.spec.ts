@@ -33,3 +33,26 @@ for (const waits of [true, false]) {
     t.is(await served.closed, undefined)
   })
 }
+
+test('a second receiver is told', async (t) => {
+  const told: string[] = []
+  const served = await serve(
+    new Map([
+      ['port', '0'],
+      ['rate', '1000'],
+    ]),
+    { onStatus: ({ source, state }) => told.push(`${source} ${state}`) },
+  )
+  const receivers = [1, 2].map(() => new EndpointSource('127.0.0.1', served.port, { reconnect: false }))
+  for (const receiver of receivers) await receiver.connect()
+  await until(() => told.includes('Synthetic.One second-receiver'))
+  const readings = receivers.map((receiver) => receiver.consume(() => {}))
+  await served.drain()
+  for (const receiver of receivers) await receiver.close()
+  await Promise.all(readings)
+  t.deepEqual(told.slice(0, 3), [
+    'Synthetic.One peer-joined',
+    'Synthetic.One peer-joined',
+    'Synthetic.One second-receiver',
+  ])
+})

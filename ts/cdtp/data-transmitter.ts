@@ -8,6 +8,7 @@ import { cdtpError } from './error-codes.js'
 import { SendTimeoutError } from './errors.js'
 import type { Logger } from './logger.js'
 import { type DataMessage, MessageWriter } from './message-writer.js'
+import { watchPeers } from './push-peers.js'
 import { MessageType } from './record-batch.js'
 import { TransmitterState } from './transmitter-state.js'
 import { EncodedTags, type Values } from './value.js'
@@ -141,7 +142,7 @@ export class DataTransmitter {
     await socket.bind(options.endpoint)
     const transmitter = new DataTransmitter({ ...options, socket })
     transmitter.payloadThreshold = threshold
-    transmitter.#watchPeers(socket)
+    watchPeers(socket, transmitter.name, transmitter.status, options.logger)
     transmitter.#own = socket
     return transmitter
   }
@@ -364,26 +365,5 @@ export class DataTransmitter {
     }
     this.stats.messagesOut++
     this.stats.bytesOut += message.length
-  }
-
-  /** PUSH deals messages out in turn: a second receiver takes every other message from the first. */
-  #watchPeers(socket: Zmq.Push): void {
-    let peers = 0
-    /** Connections that were no receiver's, and whose end is to come. */
-    let strangers = 0
-    const isStranger = (): void => void strangers++
-    socket.events.on('handshake:error:other', isStranger)
-    socket.events.on('handshake:error:protocol', isStranger)
-    socket.events.on('handshake', () => {
-      this.status.emit('peer-joined', { peers: ++peers })
-      if (peers < 2) return
-      const text = `${peers} receivers are connected to ${this.name}, which can serve one: each gets a part of the run`
-      this.#options.logger?.log('WARNING', text)
-      this.status.emit('second-receiver', { peers })
-    })
-    socket.events.on('disconnect', () => {
-      if (strangers > 0) strangers--
-      else this.status.emit('peer-left', { peers: --peers })
-    })
   }
 }

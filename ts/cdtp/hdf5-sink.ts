@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises'
 import type * as Hdf5 from 'h5wasm'
 import { type Batch, rowsOf } from '../batch/index.js'
 import type { Sink, Source } from '../session/index.js'
@@ -43,6 +44,7 @@ export class Hdf5Sink implements Sink {
     let file: Hdf5.File
     try {
       file = new File(path, 'w', { libver: ['v110', 'v110'] })
+      await chmod(path, 0o600)
     } catch (cause) {
       throw cdtpError('ERR_CDTP_HDF5_UNWRITABLE', `${path} cannot be made`, { cause })
     }

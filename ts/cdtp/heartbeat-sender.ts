@@ -3,7 +3,7 @@ import { encodeChp } from './codec.js'
 import { SatelliteState, type SatelliteStateName } from './satellite-state.js'
 import { SerialSender } from './serial-sender.js'
 import { timestampNow } from './value.js'
-import { isClosed, portOf, type Zmq, zeromq } from './zeromq.js'
+import { boundPublisher, isClosed, portOf, type Zmq } from './zeromq.js'
 
 /** What the loss of a satellite means to the others. */
 export const HeartbeatFlag = {
@@ -56,10 +56,7 @@ export class HeartbeatSender {
 
   /** Listens; gives the port. */
   async open(endpoint: string): Promise<number> {
-    const { XPublisher } = await zeromq()
-    const socket = new XPublisher({ linger: 2000 })
-    socket.verbosity = 'allSubsUnsubs'
-    await socket.bind(endpoint)
+    const socket = await boundPublisher(endpoint)
     this.#socket = socket
     this.#sender = new SerialSender(socket)
     void this.#countSubscribers(socket)

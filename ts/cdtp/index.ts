@@ -35,6 +35,7 @@ export {
 export type { PullSocket } from './sender-connection.js'
 export type { SequenceRange } from './sender-run.js'
 export { type SyntheticOptions, serveSynthetic } from './serve.js'
+export type { ServingOptions } from './serve-recording.js'
 export { type DiscoveredService, Service } from './service.js'
 export {
   CdtpSource,

@@ -3,7 +3,7 @@ import { encodeCmdpLog, encodeCmdpMetric, encodeCmdpTopics } from './codec.js'
 import type { Logger, LogLevel } from './logger.js'
 import { SerialSender } from './serial-sender.js'
 import { timestampNow, type Value } from './value.js'
-import { isClosed, portOf, type Zmq, zeromq } from './zeromq.js'
+import { boundPublisher, isClosed, portOf, type Zmq } from './zeromq.js'
 
 /** Publishes logs and metrics to those that have subscribed to them, and nothing else. */
 export class MonitoringSender implements Logger {
@@ -22,10 +22,7 @@ export class MonitoringSender implements Logger {
 
   /** Listens; gives the port. */
   async open(endpoint: string): Promise<number> {
-    const { XPublisher } = await zeromq()
-    const socket = new XPublisher({ linger: 2000 })
-    socket.verbosity = 'allSubsUnsubs'
-    await socket.bind(endpoint)
+    const socket = await boundPublisher(endpoint)
     this.#socket = socket
     this.#sender = new SerialSender(socket)
     void this.#listen(socket)

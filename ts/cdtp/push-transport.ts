@@ -1,5 +1,7 @@
 import type { MeasurandError } from '../session/errors.js'
 import type { Transport, TransportHandler } from '../session/index.js'
+import type { StatusStream } from '../session/status.js'
+import { watchPeers } from './push-peers.js'
 import { isClosed, portOf, type Zmq, zeromq } from './zeromq.js'
 
 /** How long messages that nobody has read may keep the socket after its end, ms. */
@@ -28,6 +30,11 @@ export class PushTransport implements Transport {
     const socket = new Push({ linger: LINGER, sendHighWaterMark: 64 })
     await socket.bind(`tcp://${place.host}:${place.port === 0 ? '*' : place.port}`)
     return new PushTransport(socket)
+  }
+
+  /** Tells the receivers that come and go. */
+  watch(name: string, status: StatusStream): void {
+    watchPeers(this.#socket, name, status)
   }
 
   get localPort(): number {

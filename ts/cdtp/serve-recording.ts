@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { rowsOf } from '../batch/index.js'
 import { type Clock, sleep, systemClock } from '../session/clock.js'
+import { type StatusEvent, StatusStream } from '../session/status.js'
 import { FileReader } from '../store/codec.js'
 import { tableFiles } from '../store/layout.js'
 import { sourcesOf } from '../store/reader.js'
@@ -11,21 +12,27 @@ import { type DataMessage, MessageWriter } from './message-writer.js'
 import { PushTransport } from './push-transport.js'
 import { MessageType } from './record-batch.js'
 
-/** Which recording is served, and where. */
-export interface RecordingOptions {
-  /** The recording. */
-  readonly directory: string
-  /** Its source; the one of Constellation unless told. */
-  readonly source?: string
+/** Where something is served, and until when. */
+export interface ServingOptions {
   readonly host?: string
   /** 50101 unless told; 0 lets the system choose. */
   readonly port?: number
-  /** How much faster than it was recorded; as fast as the receiver takes it unless told. */
-  readonly speed?: number
   readonly signal?: AbortSignal
   readonly clock?: Clock
   /** Told the port. */
   readonly onListening?: (port: number) => void
+  /** Told of receivers that come and go, and of a second one. */
+  readonly onStatus?: (event: StatusEvent) => void
+}
+
+/** Which recording is served. */
+export interface RecordingOptions extends ServingOptions {
+  /** The recording. */
+  readonly directory: string
+  /** Its source; the one of Constellation unless told. */
+  readonly source?: string
+  /** How much faster than it was recorded; as fast as the receiver takes it unless told. */
+  readonly speed?: number
 }
 
 /** A row of the table `record`. */
@@ -50,9 +57,13 @@ const EMPTY_MAP = Uint8Array.of(0x80)
  */
 export async function serveRecording(options: RecordingOptions): Promise<bigint> {
   const { directory, host = '127.0.0.1', port = 50_101, signal, clock = systemClock } = options
-  const path = join(directory, await sourceOf(directory, options.source))
+  const source = await sourceOf(directory, options.source)
+  const path = join(directory, source)
   const files = (await tableFiles(path)).filter(({ table }) => table === 'record')
   const transport = await PushTransport.bind({ host, port })
+  const status = new StatusStream(source, clock)
+  if (options.onStatus !== undefined) status.on(options.onStatus)
+  transport.watch(source, status)
   const closed = new Promise<void>((resolve) => transport.start({ onChunk: () => {}, onClose: () => resolve() }))
   const stop = (): void => transport.close()
   signal?.addEventListener('abort', stop, { once: true })

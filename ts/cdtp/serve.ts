@@ -1,19 +1,16 @@
-import { type Clock, sleep, systemClock, type Timer } from '../session/clock.js'
+import { sleep, systemClock, type Timer } from '../session/clock.js'
 import { OptionValues } from '../session/option-values.js'
 import type { SessionOptions } from '../session/session.js'
 import { SYNTHETIC_T0 } from '../session/synthetic.js'
 import { DataTransmitter } from './data-transmitter.js'
 import { cdtpError } from './error-codes.js'
 import { conditionName, RunCondition } from './run-condition.js'
-import { serveRecording } from './serve-recording.js'
+import { type ServingOptions, serveRecording } from './serve-recording.js'
 import { TransmitterState } from './transmitter-state.js'
 import { timestampOf } from './value.js'
 
 /** A synthetic transmitter, from whose formula any receiver can check every byte. */
-export interface SyntheticOptions {
-  readonly host?: string
-  /** 50101 unless told; 0 lets the system choose. */
-  readonly port?: number
+export interface SyntheticOptions extends ServingOptions {
   /** Records of the run; without, it goes on until the signal. */
   readonly frames?: number
   /** Records a second; as fast as the receiver takes them unless told. */
@@ -22,10 +19,6 @@ export interface SyntheticOptions {
   readonly size?: number
   /** ns since 1970-01-01 UTC. */
   readonly t0?: bigint
-  readonly signal?: AbortSignal
-  readonly clock?: Clock
-  /** Told the port. */
-  readonly onListening?: (port: number) => void
 }
 
 /** Records between two looks at the clock. */
@@ -45,6 +38,7 @@ export async function serveSynthetic(options: SyntheticOptions = {}): Promise<bi
   const t0 = options.t0 ?? SYNTHETIC_T0
   const endpoint = `tcp://${host}:${port === 0 ? '*' : port}`
   const transmitter = await DataTransmitter.bind({ name: 'Synthetic.One', endpoint, clock })
+  if (options.onStatus !== undefined) transmitter.status.on(options.onStatus)
   // Before a receiver has come there is no run to end; one that has gone does not take the end of its run.
   const stop = (): void => {
     if (transmitter.state === TransmitterState.NOT_CONNECTED) void transmitter.close()
@@ -116,8 +110,13 @@ export async function serve(
   const ending = new AbortController()
   let sent: Promise<bigint> = Promise.resolve(0n)
   const port = await new Promise<number>((resolve, reject) => {
+    const { clock, onStatus } = session
     const common = { signal: ending.signal, onListening: resolve, ...placeOf(values) }
-    const base = session.clock === undefined ? common : { ...common, clock: session.clock }
+    const base = {
+      ...common,
+      ...(clock === undefined ? {} : { clock }),
+      ...(onStatus === undefined ? {} : { onStatus }),
+    }
     const from = values.text('from')
     sent =
       from === undefined

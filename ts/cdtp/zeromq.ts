@@ -19,6 +19,15 @@ export function zeromq(): Promise<typeof Zmq> {
   return loaded
 }
 
+/** A socket that publishes at an endpoint and is told every subscription, as CHP and CMDP want it. */
+export async function boundPublisher(endpoint: string): Promise<Zmq.XPublisher> {
+  const { XPublisher } = await zeromq()
+  const socket = new XPublisher({ linger: 2000 })
+  socket.verbosity = 'allSubsUnsubs'
+  await socket.bind(endpoint)
+  return socket
+}
+
 /** Whether a send or receive ended because its time was over. */
 export function isTimeout(error: unknown): boolean {
   return (error as { code?: unknown } | undefined)?.code === 'EAGAIN'

@@ -92,7 +92,7 @@ async function load(system: string): Promise<ServeModule> {
 
 function tell(call: Call, event: StatusEvent): void {
   if (call.json) void call.out.json(statusJson(event))
-  else if (event.state.startsWith('peer-')) {
+  else if (event.state.startsWith('peer-') || event.state === 'second-receiver') {
     call.err.write(
       `${event.source}: ${event.state} ${Object.values(event.detail ?? {})
         .map(String)

@@ -16,7 +16,7 @@ export class Peer extends Program {
   /** A satellite that is in its group. */
   static async satellite(kind: 'tx' | 'rx', group: string, name = 'one'): Promise<Peer> {
     const peer = new Peer(`sat_${kind}.py`, ['--group', group, '--name', name])
-    await peer.printed(/ready to launch/)
+    await peer.printed(/ready\s+to\s+launch/)
     return peer
   }
 }
