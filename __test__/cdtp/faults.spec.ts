@@ -14,8 +14,8 @@ import {
   TransmitterSatellite,
   type Values,
 } from '../../ts/cdtp/index.js'
+import { freePort } from '../free-port.js'
 import { Program } from '../program.js'
-import { lastingPort } from './lasting-port.js'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'ts', 'cli', 'main.ts')
 const interfaces = ['127.0.0.1']
@@ -32,7 +32,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 test('a transmitter that is killed in its run, and started again', async (t) => {
-  const port = await lastingPort()
+  const port = await freePort()
   const serve = async (...more: string[]): Promise<Program> => {
     const program = command(t, ['serve', 'cdtp', '--port', `${port}`, '--rate', '2000', ...more])
     await program.printed(/port \d+/)

@@ -8,7 +8,7 @@ import { EndpointSource } from '../../ts/cdtp/source.js'
 import { pipeline } from '../../ts/ingest/index.js'
 import { type Sink, Spill } from '../../ts/session/index.js'
 import { auditRecording, StoreSink } from '../../ts/store/index.js'
-import { lastingPort } from './lasting-port.js'
+import { freePort } from '../free-port.js'
 
 /** Serves a synthetic run; gives the port when it listens. */
 async function serve(frames: number, size = 64): Promise<{ port: number; sent: Promise<bigint> }> {
@@ -86,7 +86,7 @@ test('a recording has every record, and the begin and end of its runs', async (t
 })
 
 test('a transmitter that dies in its run leaves an aborted run and a gap in the ledger', async (t) => {
-  const port = await lastingPort()
+  const port = await freePort()
   const open = () => DataTransmitter.bind({ name: 'Test.one', endpoint: `tcp://127.0.0.1:${port}` })
   const first = await open()
   const source = new EndpointSource('127.0.0.1', first.port, { runs: 2 })
