@@ -5,11 +5,6 @@ use crate::reader::Reader;
 use crate::{Fault, Limits, Malformed, MessageType};
 
 const HEADER_BYTES: usize = 64;
-/// Bytes of a record from which the heads of the next ones are asked for ahead: the walk would wait for the memory of
-/// each, as a message that has just come is in no cache of this core, and a head says where the next one is.
-const SPARSE: usize = 256;
-/// How many records ahead, supposed that they are of one size.
-const AHEAD: usize = 6;
 /// Bytes of a record's columns: sequence, tags begin, tags length, blocks up to its end.
 const RECORD_BYTES: usize = 8 + 4 + 4 + 4;
 /// Bytes of a block's columns: begin, length.
@@ -244,10 +239,6 @@ impl Indexer {
             expected = Some(record.sequence.wrapping_add(1));
             records += 1;
             self.remaining -= 1;
-            let stride = reader.position() - self.position;
-            if stride >= SPARSE {
-                reader.touch(AHEAD * stride);
-            }
             self.position = reader.position();
         }
         let is_done = self.remaining == 0;

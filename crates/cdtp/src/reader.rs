@@ -32,12 +32,6 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// Loads the byte that stands so far ahead, and lets nobody wait for it.
-    #[inline]
-    pub(crate) fn touch(&self, ahead: usize) {
-        std::hint::black_box(self.bytes.get(self.position.saturating_add(ahead)).copied());
-    }
-
     pub(crate) const fn fault(&self, fault: Fault) -> Malformed {
         Malformed { offset: self.position, fault }
     }
