@@ -94,7 +94,7 @@ for (const scenario of SCENARIOS) {
     ])
     const sent = send(transmitter, scenario)
     if (scenario.doubleBor) await takenOrTold(t, sent, transmitter, scenario.records)
-    else await sent
+    else await sent.catch((error: Error) => t.fail(`${error.stack}\n${rx.output}`))
     t.is(await rx.ended, 0, rx.output)
     await transmitter.close()
   })
