@@ -67,6 +67,7 @@ export type {
   Endpoint,
   Listener,
   Network,
+  Observer,
   TlsOptions,
   Transport,
   TransportHandler,
