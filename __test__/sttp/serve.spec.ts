@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
-import { SYNTHETIC_T0 } from '../../ts/session/index.js'
+import { MemoryNetwork, type SessionOptions, SimulatedClock, SYNTHETIC_T0 } from '../../ts/session/index.js'
 import { serve } from '../../ts/sttp/serve.js'
 import { openSource } from '../../ts/sttp/source.js'
 import type { Subscriber } from '../../ts/sttp/subscriber.js'
@@ -10,10 +10,15 @@ type Options = Readonly<Record<string, string | true>>
 const mapOf = (options: Options) => new Map(Object.entries({ port: '0', signals: '4', ...options }))
 
 /** What is served under these options, and the rows that a source with these gets until it ends. */
-async function served(t: ExecutionContext, options: Options, source: Readonly<Record<string, string>> = {}) {
-  const publisher = await serve(mapOf({ 'wait-subscriber': true, ...options }))
+async function served(
+  t: ExecutionContext,
+  options: Options,
+  source: Readonly<Record<string, string>> = {},
+  session: SessionOptions = {},
+) {
+  const publisher = await serve(mapOf({ 'wait-subscriber': true, ...options }), session)
   t.teardown(() => publisher.close())
-  const subscriber = await sourceOf(publisher.port, source)
+  const subscriber = await sourceOf(publisher.port, source, session)
   t.teardown(() => subscriber.close())
   const rows: [name: string, value: number, time: bigint][] = []
   const tables = new Set<string>()
@@ -29,7 +34,11 @@ async function served(t: ExecutionContext, options: Options, source: Readonly<Re
 }
 
 /** A source as the command line opens it. */
-async function sourceOf(port: number, options: Readonly<Record<string, string>> = {}): Promise<Subscriber> {
+async function sourceOf(
+  port: number,
+  options: Readonly<Record<string, string>> = {},
+  session: SessionOptions = {},
+): Promise<Subscriber> {
   const place = {
     host: '127.0.0.1',
     port,
@@ -37,7 +46,7 @@ async function sourceOf(port: number, options: Readonly<Record<string, string>> 
     flag: (name: string) => options[name] === '1',
     choice: <T extends string>(name: string) => options[name] as T | undefined,
   }
-  return openSource(place, { reconnect: false })
+  return openSource(place, { reconnect: false, ...session })
 }
 
 for (const encoding of ['tssc', 'compact']) {
@@ -69,12 +78,20 @@ test('options of a source ask for what they say', async (t) => {
 })
 
 test('a throttled source gets the latest values', async (t) => {
-  const { rows } = await served(
-    t,
-    { frames: '60', rate: '60' },
-    { throttled: '1', 'publish-interval': '0.2', 'lag-time': '1', 'lead-time': '1', 'local-clock': '1' },
+  const clock = new SimulatedClock()
+  const session = { clock, network: new MemoryNetwork({ clock }) }
+  const asked = { throttled: '1', 'publish-interval': '0.2', 'lag-time': '1', 'lead-time': '1', 'local-clock': '1' }
+  let isOver = false
+  const serving = served(t, { frames: '60', rate: '60' }, asked, session).finally(() => {
+    isOver = true
+  })
+  while (!isOver) await clock.advance(10)
+  const { rows } = await serving
+  // 60 frames are a second, in which the interval is over four times, each time before the frame of that moment.
+  t.deepEqual(
+    rows.map(([, value]) => value),
+    [11, 23, 35, 47].flatMap((n) => [0, 1, 2, 3].map((k) => 1000 * k + 0.25 * n)),
   )
-  t.true(rows.length >= 8 && rows.length <= 24, `${rows.length} rows`)
 })
 
 test('only permitted signals are served', async (t) => {

@@ -1,5 +1,6 @@
 import { MeasurementBatch } from '../batch/index.js'
 import {
+  type Clock,
   type Course,
   courseOf,
   courseOptions,
@@ -94,7 +95,7 @@ export async function serve(
   if (to !== undefined) await publisher.connect(to, { ...tls, wait: REVERSE_WAIT })
   const served =
     recording === undefined
-      ? run(publisher, synthetic, { ...course, waits })
+      ? run(publisher, synthetic, { ...course, waits, clock: session.clock ?? systemClock })
       : play(publisher, recording, { speed, waits, isOnce: values.has('once') })
   void served.catch((error: Error) => {
     publisher.status.emit('source-failed', describeError(error))
@@ -127,7 +128,7 @@ function publisherOptions(values: Values, isHurried: boolean): PublisherOptions 
 async function run(
   publisher: Publisher,
   synthetic: Synthetic,
-  { frames, isMax, waits }: Omit<Course, 'times'> & { readonly waits: boolean },
+  { frames, isMax, waits, clock }: Omit<Course, 'times'> & { readonly waits: boolean; readonly clock: Clock },
 ): Promise<void> {
   if (waits) await subscribed(publisher)
   const rows = synthetic.rows(publisher.signals)
@@ -148,7 +149,7 @@ async function run(
     await publisher.drain()
     return
   }
-  const pacer = new Pacer(systemClock, synthetic.times.rate, (first, count) => {
+  const pacer = new Pacer(clock, synthetic.times.rate, (first, count) => {
     for (let done = 0; done < count; done += most) publish(first + done, Math.min(most, count - done))
     if (first + count >= frames) void publisher.drain()
   })
