@@ -13,6 +13,16 @@ const MODES = { tssc: 0xe000_0262, compact: 0xc000_0222 } as const
 const QUOTED = 'quoted from a study on a Zen 5 machine of 2 cores'
 const CPP = { 'tssc decode': 36.5, 'tssc encode': 37.8, 'compact decode': 15.5, 'compact encode': 18.7 } as const
 
+/** M measurements/s of the codec alone that a study thought reasonable on that machine. */
+const GOALS: Readonly<Record<string, number>> = {
+  'tssc decode 1000': 215,
+  'tssc encode 1000': 140,
+  'compact decode 1000': 1000,
+  'compact encode 1000': 700,
+  'tssc decode 100000': 170,
+  'tssc encode 100000': 120,
+}
+
 type Codec = keyof typeof MODES
 type Direction = 'decode' | 'encode'
 /** What the values of a signal do from frame to frame; criterion's names. */
@@ -138,9 +148,9 @@ class ChunkDecoder {
   }
 
   /** Gives the rows. */
-  decode(wire: Uint8Array, check?: (block: Block) => void): number {
+  decode(chunks: readonly Uint8Array[], check?: (block: Block) => void): number {
     let rows = 0
-    for (let at = 0; at < wire.length; at += CHUNK) rows += this.#feed(wire.subarray(at, at + CHUNK), check)
+    for (const chunk of chunks) rows += this.#feed(chunk, check)
     check?.(this.#block)
     rows += this.#block.count
     this.#block.clear()
@@ -171,6 +181,8 @@ function throughNode(work: Work): Contender {
   const out = Buffer.alloc(items * 20 + (1 << 20))
   const { cache, length } = wireOf(codec, signals, blocks, out)
   const wire = Uint8Array.from(out.subarray(0, length))
+  // As a socket gives them: a view is made once and read once.
+  const chunks = Array.from({ length: Math.ceil(length / CHUNK) }, (_, n) => wire.subarray(n * CHUNK, (n + 1) * CHUNK))
   const expected = blocks.map(({ value, count }) => value.subarray(0, count))
   const decoder = new ChunkDecoder(codec, cache)
   const encoder = new SlabEncoder(codec, signals)
@@ -180,7 +192,7 @@ function throughNode(work: Work): Contender {
     async round(): Promise<Sample> {
       if (!isVerified) {
         let [which, at] = [0, 0]
-        decoder.decode(wire, ({ value, count }) => {
+        decoder.decode(chunks, ({ value, count }) => {
           for (let row = 0; row < count; row++, at++) {
             if (at === (expected[which] as Float64Array).length) [which, at] = [which + 1, 0]
             if (value[row] !== (expected[which] as Float64Array)[at]) throw new Error('a value came back as another')
@@ -192,7 +204,7 @@ function throughNode(work: Work): Contender {
       const start = process.hrtime.bigint()
       for (let pass = 0; pass < repeat; pass++) {
         if (direction === 'decode') {
-          const rows = decoder.decode(wire)
+          const rows = decoder.decode(chunks)
           if (rows !== items) throw new Error(`${rows} rows, not ${items}`)
         } else if (encoder.encode(blocks) < length * 0.99) throw new Error('bytes are missing')
       }
@@ -201,21 +213,43 @@ function throughNode(work: Work): Contender {
   }
 }
 
-/** What criterion measures in the crate in this run: the codec alone, or the same frames without the call from Node. */
-function inCrate({ codec, direction, signals, shape }: Work, what: 'codec' | 'frames'): Contender {
+/** Rates that criterion measures in the crate now, by the names of its cases. */
+function criterion(...cases: readonly string[]): ReadonlyMap<string, number> {
+  const filter = `^codec/(${cases.join('|')})$`
+  const args = ['bench', '-p', 'measurand-sttp', '--bench', 'codec', '--quiet', '--', filter, '--noplot']
+  const done = spawnSync('cargo', [...args, '--warm-up-time', '0.3', '--measurement-time', '1'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
+  const found = done.stdout.matchAll(/^codec\/(.+?)\s+time:.*\s+thrpt:\s+\[\S+ \S+ ([\d.]+) ([KMG])elem\/s/gm)
+  const scale = { K: 1e3, M: 1e6, G: 1e9 }
+  const rates = new Map(
+    Array.from(found, ([, name, rate, unit]) => [name as string, Number(rate) * scale[unit as keyof typeof scale]]),
+  )
+  if (cases.some((one) => !rates.has(one))) throw new Error(`no ${filter} of criterion: ${done.stdout}${done.stderr}`)
+  return rates
+}
+
+/** What the crate alone does in this run: the codec, the same into the wire's own columns, or what a call from Node does. */
+function inCrate({ codec, direction, signals, shape }: Work, what: 'codec' | 'wire' | 'frames'): Contender {
+  const name = `${codec} ${direction} ${what === 'codec' ? '' : `${what} `}${signals} ${shape}`
+  const suffix = { codec: 'alone', wire: 'alone, ticks and float32', frames: 'with frames' }[what]
   return {
-    who: what === 'codec' ? 'measurand, the crate alone' : 'measurand, the crate with frames',
+    who: `measurand, the crate ${suffix}`,
     async round(): Promise<Sample> {
-      const filter = `${codec} ${direction} ${what === 'codec' ? '' : 'frames '}${signals} ${shape}$`
-      const args = ['bench', '-p', 'measurand-sttp', '--bench', 'codec', '--quiet', '--', filter, '--noplot']
-      const done = spawnSync('cargo', [...args, '--warm-up-time', '0.3', '--measurement-time', '1'], {
-        cwd: ROOT,
-        encoding: 'utf8',
-      })
-      const rate = /thrpt:\s+\[\S+ \S+ ([\d.]+) ([KMG])elem\/s/.exec(done.stdout)
-      if (rate === null) throw new Error(`criterion did not measure ${filter}: ${done.stdout}${done.stderr}`)
-      const scale = { K: 1e3, M: 1e6, G: 1e9 }[rate[2] as 'K' | 'M' | 'G']
-      return { items: Number(rate[1]) * scale, seconds: 1 }
+      return { items: criterion(name).get(name) as number, seconds: 1 }
+    },
+  }
+}
+
+/** Cycles that the codec alone takes for a measurement, by the clock that it ran at. */
+function cyclesInCrate({ codec, direction, signals, shape }: Work): Contender {
+  const name = `${codec} ${direction} ${signals} ${shape}`
+  return {
+    who: 'measurand',
+    async round(): Promise<Sample> {
+      const rates = criterion('clock', name)
+      return { items: rates.get(name) as number, seconds: rates.get('clock') as number }
     },
   }
 }
@@ -240,17 +274,32 @@ export function* codecs(quick: boolean): Generator<Case> {
           const work: Work = { codec, direction, signals, frames, shape }
           const name = `${codec} ${direction}` as const
           const isQuoted = shape === 'synchrophasor' && signals === 1000
+          const title = `${name} ${signals}${shape === 'synchrophasor' ? '' : ` ${shape}`}`
           yield {
-            case: `${name} ${signals}${shape === 'synchrophasor' ? '' : ` ${shape}`}`,
+            case: title,
             unit: 'M measurements/s',
             per: 1e6,
             contenders: [
               throughNode(work),
               inCrate(work, 'frames'),
               inCrate(work, 'codec'),
+              ...(name === 'tssc decode' ? [inCrate(work, 'wire')] : []),
               inPython(work),
               ...(isQuoted ? [{ who: 'cppapi 0c30753', quoted: CPP[name], source: QUOTED }] : []),
             ],
+          }
+          const goal = shape === 'synchrophasor' ? GOALS[`${name} ${signals}`] : undefined
+          if (goal !== undefined) {
+            yield {
+              case: `${title}, cycles`,
+              unit: 'cycles a measurement',
+              value: ({ items, seconds }) => seconds / items,
+              lowerIsBetter: true,
+              contenders: [
+                cyclesInCrate(work),
+                { who: `${goal} M/s at 4.1 GHz`, quoted: 4100 / goal, source: 'what a study called reasonable there' },
+              ],
+            }
           }
         }
       }

@@ -1,12 +1,11 @@
 // The only file of this system that touches the addon.
+import * as native from '../native/index.js'
 import { fromNative, type MeasurandError } from '../session/index.js'
 
 export type { SttpCommand, SttpControl, SttpDownlinkOptions, SttpFault, SttpSubscription } from '../native/index.js'
 export {
   SttpCipher,
   SttpDataSet,
-  SttpDownlink,
-  SttpEncoder,
   SttpLatestMeasurements,
   SttpRowTimes,
   SttpUplink,
@@ -15,6 +14,23 @@ export {
   sttpWriteCommand,
   sttpWriteResponse,
 } from '../native/index.js'
+
+/** Reads what a publisher sends. What is called with every chunk is a function of its own, because a method costs more. */
+export class SttpDownlink extends native.SttpDownlink {
+  /** Appends the rows of a chunk; gives the block's status. */
+  readonly decode = this.decoder()
+  /** Appends the rows of gathered datagrams, `u16 length` (little-endian) before each; gives the block's status. */
+  readonly decodeDatagrams = this.datagramDecoder()
+}
+
+/** Writes measurements as data packets, for one subscriber or for several who share cache, format and start. */
+export class SttpEncoder extends native.SttpEncoder {
+  /**
+   * Writes frames of the block's rows from one on into `out`, as many as fit whole; gives the rows taken, 0 where `out`
+   * has no room for a frame. `result` gets the bytes, the measurements in them, and how many were left out as NaN.
+   */
+  readonly encode = this.writer()
+}
 
 /** The typed error of what the addon threw. */
 export function asSttpError(thrown: unknown): MeasurandError {

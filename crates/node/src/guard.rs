@@ -1,6 +1,8 @@
 //! What every class and function of the addon goes through: panics are caught, errors carry a code.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use napi::{Env, JsError};
 
@@ -57,5 +59,29 @@ impl<T> Guarded<T> {
             self.poisoned = true;
             Err(panicked())
         })
+    }
+}
+
+/// State that an instance shares with functions of its own, for what is called with every chunk.
+///
+/// Before a method begins, napi-rs asks for the type tag of `this` and enters the borrow into its books. A function that
+/// was made with its state needs neither.
+#[derive(Debug)]
+pub(crate) struct Shared<T>(Rc<RefCell<Guarded<T>>>);
+
+impl<T> Shared<T> {
+    pub(crate) fn new(inner: T) -> Self {
+        Self(Rc::new(RefCell::new(Guarded::new(inner))))
+    }
+
+    /// Runs `work` on the state; it must not call JavaScript, which could come back here.
+    pub(crate) fn call<R>(&self, work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+        self.0.borrow_mut().call(work)
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
     }
 }

@@ -5,19 +5,20 @@ mod command;
 mod control;
 mod fault;
 
-use measurand_columns::Block;
+use measurand_columns::{Block, Status};
 use measurand_sttp::{
     BaseTimes, Command, Downlink, DownlinkOptions, Encoder, EncoderOptions, FrameLimits, LatestMeasurements,
     MeasurementRows, OperationalModes, Reasonability, Response, SignalIndexes, Uplink, UplinkError,
 };
-use napi::bindgen_prelude::{BigInt, Buffer, Uint8ArraySlice, Uint32ArraySlice};
+use napi::Env;
+use napi::bindgen_prelude::{BigInt, Buffer, Function, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 
 pub use command::SttpCommand;
 pub use control::SttpControl;
 pub use fault::SttpFault;
 
-use crate::guard::{Guarded, Result, error};
+use crate::guard::{Guarded, Result, Shared, error, settle};
 
 /// How a downlink reads.
 #[napi(object)]
@@ -38,7 +39,7 @@ pub struct SttpDownlinkOptions {
 /// Reads what a publisher sends.
 #[napi]
 pub struct SttpDownlink {
-    inner: Guarded<Downlink>,
+    inner: Shared<Downlink>,
 }
 
 #[napi]
@@ -62,30 +63,21 @@ impl SttpDownlink {
             options.modes = OperationalModes(modes);
         }
         options.report_packets = given.report_packets.unwrap_or(false);
-        Self { inner: Guarded::new(Downlink::new(options)) }
+        Self { inner: Shared::new(Downlink::new(options)) }
     }
 
-    /// Appends the rows of a chunk; gives the block's status.
-    #[napi(catch_unwind)]
-    pub fn decode(&mut self, chunk: &[u8], mut block: Uint8ArraySlice<'_>) -> Result<u32> {
-        self.inner.call(|downlink| {
-            // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
-            let bytes = unsafe { block.as_mut() };
-            let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-            let status = downlink.decode(chunk, block).map_err(|lost| error(fault::FRAME_LENGTH, lost))?;
-            Ok(status as u32)
+    /// The function that appends the rows of a chunk to a block and gives the block's status.
+    #[napi(catch_unwind, ts_return_type = "(chunk: Uint8Array, block: Uint8Array) => number")]
+    pub fn decoder<'env>(&mut self, env: &'env Env) -> napi::Result<Function<'env, (), u32>> {
+        self.reader(env, "decode", |downlink, chunk, block| {
+            downlink.decode(chunk, block).map_err(|lost| error(fault::FRAME_LENGTH, lost))
         })
     }
 
-    /// Appends the rows of gathered datagrams, `u16 length` (little-endian) before each; gives the block's status.
-    #[napi(catch_unwind)]
-    pub fn decode_datagrams(&mut self, chunk: &[u8], mut block: Uint8ArraySlice<'_>) -> Result<u32> {
-        self.inner.call(|downlink| {
-            // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
-            let bytes = unsafe { block.as_mut() };
-            let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-            Ok(downlink.decode_datagrams(chunk, block) as u32)
-        })
+    /// The function that does so with gathered datagrams, `u16 length` (little-endian) before each.
+    #[napi(catch_unwind, ts_return_type = "(chunk: Uint8Array, block: Uint8Array) => number")]
+    pub fn datagram_decoder<'env>(&mut self, env: &'env Env) -> napi::Result<Function<'env, (), u32>> {
+        self.reader(env, "decodeDatagrams", |downlink, chunk, block| Ok(downlink.decode_datagrams(chunk, block)))
     }
 
     /// The next control message behind the status 2; null when there is none left.
@@ -146,6 +138,27 @@ impl SttpDownlink {
     #[napi(getter, catch_unwind)]
     pub fn pending_bytes(&mut self) -> Result<u32> {
         self.inner.call(|downlink| Ok(downlink.pending_bytes() as u32))
+    }
+}
+
+impl SttpDownlink {
+    fn reader<'env>(
+        &self,
+        env: &'env Env,
+        name: &str,
+        read: impl Fn(&mut Downlink, &[u8], Block<'_>) -> Result<Status> + 'static,
+    ) -> napi::Result<Function<'env, (), u32>> {
+        let inner = self.inner.clone();
+        env.create_function_from_closure(name, move |call| {
+            let (chunk, mut block) = (call.get::<&[u8]>(0)?, call.get::<Uint8ArraySlice<'_>>(1)?);
+            let status = inner.call(|downlink| {
+                // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+                let bytes = unsafe { block.as_mut() };
+                let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+                read(downlink, chunk, block)
+            });
+            settle(*call.env, status.map(|status| status as u32))
+        })
     }
 }
 
@@ -212,7 +225,7 @@ impl SttpUplink {
 /// Writes measurements as data packets, for one subscriber or for several who share cache, format and start.
 #[napi]
 pub struct SttpEncoder {
-    inner: Guarded<Encoder>,
+    inner: Shared<Encoder>,
 }
 
 #[napi]
@@ -234,7 +247,7 @@ impl SttpEncoder {
             filter_nan: filter_nan.unwrap_or(false),
             one_base_time: one_base_time.unwrap_or(false),
         };
-        Self { inner: Guarded::new(Encoder::new(options)) }
+        Self { inner: Shared::new(Encoder::new(options)) }
     }
 
     /// Uses a cache from now on: the signal table's row of each record, which of the two caches it is, and the records'
@@ -299,35 +312,38 @@ impl SttpEncoder {
         })
     }
 
-    /// Writes frames of the block's rows from `first_row` on into `out`, as many as fit whole; gives the rows taken, 0
-    /// where `out` has no room for a frame (32,786 bytes). `result` gets the bytes written, the measurements in them, and
-    /// how many were left out as NaN: rows taken beyond these are of other signals.
-    #[napi(catch_unwind)]
-    pub fn encode(
-        &mut self,
-        mut block: Uint8ArraySlice<'_>,
-        first_row: u32,
-        mut out: Uint8ArraySlice<'_>,
-        mut result: Uint32ArraySlice<'_>,
-    ) -> Result<u32> {
-        self.inner.call(|encoder| {
-            // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
-            let bytes = unsafe { block.as_mut() };
-            let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-            let rows = MeasurementRows::of(&block).from(first_row as usize);
-            // SAFETY: the publisher owns both; `out` is not given out before this call is over.
-            let (out, result) = unsafe { (out.as_mut(), result.as_mut()) };
-            let [bytes, measurements, rest @ ..] = result else {
-                return Err(error("ERR_SESSION_BLOCK_BYTES", "the result has two words"));
-            };
-            let filtered = encoder.filtered();
-            let encoded = encoder.encode(&rows, out);
-            *bytes = encoded.bytes as u32;
-            *measurements = encoded.measurements as u32;
-            if let [left_out, ..] = rest {
-                *left_out = (encoder.filtered() - filtered) as u32;
-            }
-            Ok(encoded.rows as u32)
+    /// The function that writes frames of a block's rows from `firstRow` on into `out`, as many as fit whole; it gives the
+    /// rows taken, 0 where `out` has no room for a frame (32,786 bytes). `result` gets the bytes written, the measurements in
+    /// them, and how many were left out as NaN: rows taken beyond these are of other signals.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "(block: Uint8Array, firstRow: number, out: Uint8Array, result: Uint32Array) => number"
+    )]
+    pub fn writer<'env>(&mut self, env: &'env Env) -> napi::Result<Function<'env, (), u32>> {
+        let inner = self.inner.clone();
+        env.create_function_from_closure("encode", move |call| {
+            let (mut block, first_row) = (call.get::<Uint8ArraySlice<'_>>(0)?, call.get::<u32>(1)?);
+            let (mut out, mut result) = (call.get::<Uint8ArraySlice<'_>>(2)?, call.get::<Uint32ArraySlice<'_>>(3)?);
+            let rows = inner.call(|encoder| {
+                // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
+                let bytes = unsafe { block.as_mut() };
+                let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+                let rows = MeasurementRows::of(&block).from(first_row as usize);
+                // SAFETY: the publisher owns both; `out` is not given out before this call is over.
+                let (out, result) = unsafe { (out.as_mut(), result.as_mut()) };
+                let [bytes, measurements, rest @ ..] = result else {
+                    return Err(error("ERR_SESSION_BLOCK_BYTES", "the result has two words"));
+                };
+                let filtered = encoder.filtered();
+                let encoded = encoder.encode(&rows, out);
+                *bytes = encoded.bytes as u32;
+                *measurements = encoded.measurements as u32;
+                if let [left_out, ..] = rest {
+                    *left_out = (encoder.filtered() - filtered) as u32;
+                }
+                Ok(encoded.rows as u32)
+            });
+            settle(*call.env, rows)
         })
     }
 }
@@ -386,7 +402,7 @@ impl SttpLatestMeasurements {
                 lead: lead as u64,
             });
             let looked = latest.write(signals, reasonability, &mut block);
-            block.close(measurand_columns::Status::NeedMore, 0, 0);
+            block.close(Status::NeedMore, 0, 0);
             Ok(looked as u32)
         })
     }

@@ -2,7 +2,8 @@
 //!
 //! Cases are named `<codec> <decode|encode> <signals> <shape>`; throughput is in measurements. `frames` in front of
 //! the signals is what a connection has to do, and what the addon is called for: `Downlink` on chunks of 64 KiB, `Encoder`
-//! into a slab. `columns <signals>` is the conversion alone, from columns as the wire has them (ticks, float32) to ours.
+//! into a slab. `tssc decode wire <signals>` decodes into columns as the wire has them (ticks, float32), `columns <signals>` is
+//! the conversion from these to ours alone. `clock` is not of codecs: its additions a second are the processor's cycles.
 
 use std::hint::black_box;
 
@@ -19,6 +20,8 @@ const FRAME_NS: i64 = 33_333_300;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// What a publisher writes into, again and again.
 const SLAB_BYTES: usize = 256 * 1024;
+/// Rows of the block that is filled again and again.
+const RING_ROWS: u32 = 16_384;
 const COMPACT: OperationalModes = OperationalModes(0xC000_0222);
 
 /// What the values of a signal do from frame to frame.
@@ -126,6 +129,26 @@ impl Data {
     }
 }
 
+/// As many rows of columns as the wire has them.
+struct WireRing {
+    ticks: Vec<u64>,
+    value: Vec<f32>,
+    signal: Vec<u32>,
+    flags: Vec<u32>,
+}
+
+impl WireRing {
+    fn new() -> Self {
+        let rows = RING_ROWS as usize;
+        Self { ticks: vec![0; rows], value: vec![0.0; rows], signal: vec![0; rows], flags: vec![0; rows] }
+    }
+
+    fn columns(&mut self) -> tssc::WireColumns<'_> {
+        let Self { ticks, value, signal, flags } = self;
+        tssc::WireColumns { ticks, value, signal, flags, len: 0 }
+    }
+}
+
 /// A block that is emptied whenever it is full, as the session's ring does it.
 struct Ring {
     memory: Vec<u64>,
@@ -134,7 +157,7 @@ struct Ring {
 
 impl Ring {
     fn new() -> Self {
-        let layout = Layout { capacity: 16_384, columns: Columns::REQUIRED | Columns::RAW_TIME };
+        let layout = Layout { capacity: RING_ROWS, columns: Columns::REQUIRED | Columns::RAW_TIME };
         Self { memory: vec![0; layout.byte_length().div_ceil(8)], layout }
     }
 
@@ -178,6 +201,20 @@ fn decode_tssc(packets: &[Vec<u8>], rows: &SignalRows, ring: &mut Ring) -> usize
         }
     }
     rows_out + block.len()
+}
+
+fn decode_tssc_wire(packets: &[Vec<u8>], rows: &SignalRows, wire: &mut WireRing) -> usize {
+    let mut decoder = tssc::Decoder::new(tssc::DecoderOptions::default());
+    let mut rows_out = 0;
+    let mut columns = wire.columns();
+    for packet in packets {
+        decoder.begin(packet).expect("the packet is short enough");
+        while decoder.decode_wire(rows, &mut columns).expect("the packet is well formed") == tssc::Progress::Full {
+            rows_out += columns.len;
+            columns.len = 0;
+        }
+    }
+    rows_out + columns.len
 }
 
 fn encode_compact(data: &Data, indexes: &SignalIndexes, mut each: impl FnMut(&[u8], u32)) {
@@ -302,6 +339,20 @@ impl WireColumns {
     }
 }
 
+/// Additions of which each waits for the one before: one a cycle on every processor. Rates of other cases divided by this one's
+/// are measurements a cycle, which machines of different clocks have in common.
+fn clock(criterion: &mut Criterion) {
+    const TURNS: u64 = 100_000;
+    let mut group = criterion.benchmark_group("codec");
+    // An addition and an exclusive or, which cannot be made into one.
+    group.throughput(Throughput::Elements(2 * TURNS));
+    group.bench_function(BenchmarkId::from_parameter("clock"), |bencher| {
+        let (step, mask) = black_box((3_u64, 5_u64));
+        bencher.iter(|| (0..TURNS).fold(black_box(1_u64), |sum, _| sum.wrapping_add(step) ^ mask));
+    });
+    group.finish();
+}
+
 fn codecs(criterion: &mut Criterion) {
     for signals in [20, 1000, 100_000] {
         for shape in [Shape::Synchrophasor, Shape::Constant, Shape::Random] {
@@ -321,6 +372,11 @@ fn codecs(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::from_parameter(format!("tssc decode {case}")), |bencher| {
                 assert_eq!(decode_tssc(&packets, &rows, &mut ring), data.len());
                 bencher.iter(|| black_box(decode_tssc(&packets, &rows, &mut ring)));
+            });
+            let mut wire = WireRing::new();
+            group.bench_function(BenchmarkId::from_parameter(format!("tssc decode wire {case}")), |bencher| {
+                assert_eq!(decode_tssc_wire(&packets, &rows, &mut wire), data.len());
+                bencher.iter(|| black_box(decode_tssc_wire(&packets, &rows, &mut wire)));
             });
             group.bench_function(BenchmarkId::from_parameter(format!("tssc encode {case}")), |bencher| {
                 bencher.iter(|| {
@@ -391,5 +447,5 @@ fn frames(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, codecs, frames);
+criterion_group!(benches, clock, codecs, frames);
 criterion_main!(benches);

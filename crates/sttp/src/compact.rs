@@ -3,6 +3,8 @@
 mod decode;
 mod encode;
 #[cfg(target_arch = "x86_64")]
+mod run;
+#[cfg(target_arch = "x86_64")]
 mod run_avx2;
 #[cfg(target_arch = "x86_64")]
 mod run_avx512;

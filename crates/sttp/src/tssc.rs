@@ -21,6 +21,7 @@ mod times;
 pub use decoder::{Decoder, DecoderOptions, Progress};
 pub use encoder::{Encoded, Encoder};
 pub use sequence::{Sequence, SequenceStep};
+pub use sink::WireColumns;
 
 /// The version byte in front of a packet's sequence number.
 pub const VERSION: u8 = 85;

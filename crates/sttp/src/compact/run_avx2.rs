@@ -10,6 +10,7 @@ use core::arch::x86_64::{
 
 use measurand_columns::{Block, ticks};
 
+use super::run::{self, Lanes};
 use super::{HEAD_BYTES, RunTime};
 use crate::signal_rows::{NO_ROW, SignalIndexes, SignalRows};
 use crate::{MeasurementRows, lanes, state_flags, value};
@@ -24,7 +25,7 @@ const WORD_BYTES: usize = 16;
 pub(super) fn decode<const TIME: usize>(
     records: &[u8],
     count: u32,
-    run: RunTime,
+    form: RunTime,
     rows: &SignalRows,
     block: &mut Block<'_>,
 ) -> usize {
@@ -32,26 +33,10 @@ pub(super) fn decode<const TIME: usize>(
         return 0;
     }
     let identity = rows.identity_len();
-    let most = (count as usize).min(block.room()) / LANES * LANES;
-    let first = block.len();
-    let (Some(times), Some(values), Some(signals), Some(flags)) = (
-        block.time.get_mut(first..first + most),
-        block.value.get_mut(first..first + most),
-        block.signal.get_mut(first..first + most),
-        block.flags.get_mut(first..first + most),
-    ) else {
-        return 0;
-    };
-    let outputs = times
-        .as_chunks_mut::<LANES>()
-        .0
-        .iter_mut()
-        .zip(values.as_chunks_mut::<LANES>().0)
-        .zip(signals.as_chunks_mut::<LANES>().0.iter_mut().zip(flags.as_chunks_mut::<LANES>().0));
     let stride = HEAD_BYTES + TIME;
     let mut known = (0, 0);
     let mut taken = 0;
-    for ((time, value), (signal, quality)) in outputs {
+    for Lanes { time, value, signal, flags: quality } in run::lanes(block, count) {
         let from = taken * stride;
         let Some(records) = records.get(from..from + 7 * stride + 1 + WORD_BYTES) else {
             break;
@@ -62,23 +47,17 @@ pub(super) fn decode<const TIME: usize>(
             any |= records[lane * stride];
             all &= records[lane * stride];
         }
-        if any & RunTime::FLAGS != run.flags || all & RunTime::FLAGS != run.flags {
+        if any & RunTime::FLAGS != form.flags || all & RunTime::FLAGS != form.flags {
             break;
         }
         let [indexes, bits, low, high] = turn::<TIME>(records);
-        let indexes = bytemuck::cast(indexes);
-        match identity {
-            Some(count) => {
-                if !lanes::all_below(&indexes, count) {
-                    break;
-                }
-                *signal = indexes;
-            }
-            None => {
-                if !look_up(rows, &indexes, signal) {
-                    break;
-                }
-            }
+        *signal = bytemuck::cast(indexes);
+        let is_known = match identity {
+            Some(count) => lanes::all_below(signal, count),
+            None => run::look_up(rows, signal),
+        };
+        if !is_known {
+            break;
         }
         let same = _mm256_set1_epi64x(known.0 as i64);
         let same = _mm256_and_si256(_mm256_cmpeq_epi64(low, same), _mm256_cmpeq_epi64(high, same));
@@ -88,7 +67,7 @@ pub(super) fn decode<const TIME: usize>(
             let numbers = bytemuck::cast::<[__m256i; 2], [u64; LANES]>([low, high]);
             let mut exact = true;
             for (time, number) in time.iter_mut().zip(numbers) {
-                let (ns, is_exact) = ticks::to_ns(run.base.wrapping_add(number.wrapping_mul(run.unit)));
+                let (ns, is_exact) = ticks::to_ns(form.base.wrapping_add(number.wrapping_mul(form.unit)));
                 *time = ns;
                 exact &= is_exact;
                 known = (number, ns);
@@ -112,13 +91,6 @@ pub(super) fn decode<const TIME: usize>(
     }
     block.advance(taken);
     taken
-}
-
-/// The rows of eight indexes; false if one has none. Apart, to keep its registers out of the loop.
-#[inline(never)]
-fn look_up(rows: &SignalRows, indexes: &[u32; LANES], signal: &mut [u32; LANES]) -> bool {
-    *signal = indexes.map(|index| rows.row(index).unwrap_or(NO_ROW));
-    !signal.contains(&NO_ROW)
 }
 
 /// Indexes, values and times of eight records.
@@ -160,7 +132,7 @@ fn word(records: &[u8], from: usize) -> __m128i {
 pub(super) fn encode<const TIME: usize>(
     rows: &MeasurementRows<'_>,
     indexes: &SignalIndexes,
-    run: RunTime,
+    form: RunTime,
     packet: &mut [u8],
 ) -> usize {
     let columns = rows
@@ -188,7 +160,7 @@ pub(super) fn encode<const TIME: usize>(
             break;
         }
         if turns == 0 || known.0 != time[0] {
-            let Some(number) = run.number(ticks::from_ns(time[0])) else {
+            let Some(number) = form.number(ticks::from_ns(time[0])) else {
                 break;
             };
             known = (time[0], number << (64 - 8 * TIME));
@@ -226,7 +198,7 @@ pub(super) fn encode<const TIME: usize>(
         }
         // In their order: each word reaches into the next record where its time is short.
         for (lane, word) in words.iter().enumerate() {
-            records[lane * stride] = run.flags;
+            records[lane * stride] = form.flags;
             records[lane * stride + 1..lane * stride + 1 + WORD_BYTES].copy_from_slice(word);
         }
         turns += 1;

@@ -12,8 +12,8 @@ use core::arch::x86_64::{
 use measurand_columns::{Block, ticks};
 
 use super::RECORD_BYTES;
-use crate::signal_rows::{NO_ROW, SignalRows};
-use crate::{state_flags, value};
+use super::run::{self, Lanes};
+use crate::{SignalRows, state_flags, value};
 
 const LANES: usize = 16;
 const RUN_BYTES: usize = LANES * RECORD_BYTES;
@@ -30,29 +30,14 @@ pub(super) fn decode(records: &[u8], count: u32, rows: &SignalRows, block: &mut 
         return 0;
     }
     let identity = rows.identity_len();
-    let most = (count as usize).min(block.room()) / LANES * LANES;
-    let first = block.len();
-    let (Some(times), Some(values), Some(signals), Some(flags)) = (
-        block.time.get_mut(first..first + most),
-        block.value.get_mut(first..first + most),
-        block.signal.get_mut(first..first + most),
-        block.flags.get_mut(first..first + most),
-    ) else {
-        return 0;
-    };
-    let outputs = times
-        .as_chunks_mut::<LANES>()
-        .0
-        .iter_mut()
-        .zip(values.as_chunks_mut::<LANES>().0)
-        .zip(signals.as_chunks_mut::<LANES>().0.iter_mut().zip(flags.as_chunks_mut::<LANES>().0));
     let places: __m512i = bytemuck::cast(FRONT);
     let crossed: __m512i = bytemuck::cast(FRONT_CROSSED);
     let limit = _mm512_set1_epi32(identity.unwrap_or(u32::MAX) as i32);
     // No record has these ticks without its time being looked at: they are not exact.
     let mut known = (_mm512_set1_epi64(0), 0);
     let mut taken = 0;
-    for (records, ((time, value), (signal, quality))) in records.as_chunks::<RUN_BYTES>().0.iter().zip(outputs) {
+    let records = records.as_chunks::<RUN_BYTES>().0.iter();
+    for (records, Lanes { time, value, signal, flags: quality }) in records.zip(run::lanes(block, count)) {
         let front = [load(records, 0, 0), load(records, 1, 0), load(records, 2, 0), load(records, 3, 0)];
         // Indexes of the first eight and values of the first eight behind them; of the others values first.
         let low = _mm512_permutexvar_epi8(places, front[0]);
@@ -79,7 +64,7 @@ pub(super) fn decode(records: &[u8], count: u32, rows: &SignalRows, block: &mut 
         let is_known = _mm512_cmplt_epu32_mask(indexes, limit) == u16::MAX;
         // What is not so plain is read again from the records, so that the loop keeps its registers.
         if identity.is_none() {
-            if !look_up(rows, signal) {
+            if !run::look_up(rows, signal) {
                 break;
             }
         } else if !is_known {
@@ -101,13 +86,6 @@ pub(super) fn decode(records: &[u8], count: u32, rows: &SignalRows, block: &mut 
     }
     block.advance(taken);
     taken
-}
-
-/// Puts rows in place of sixteen indexes; false if one has none.
-#[inline(never)]
-fn look_up(rows: &SignalRows, signal: &mut [u32; LANES]) -> bool {
-    *signal = signal.map(|index| rows.row(index).unwrap_or(NO_ROW));
-    !signal.contains(&NO_ROW)
 }
 
 /// The quality words of sixteen records; false if one has no full ticks.

@@ -3,7 +3,7 @@ use measurand_columns::Block;
 use super::bits::BitReader;
 use super::decode_run::{self, Hot};
 use super::points::{FRESH, Points};
-use super::sink::{BlockSink, Sink};
+use super::sink::{BlockSink, Sink, WireColumns, WireSink};
 use super::times::Times;
 use super::{Path, TsscError, code};
 use crate::signal_rows::{NO_ROW, SignalRows};
@@ -99,6 +99,15 @@ impl Decoder {
     /// Appends the packet's measurements to `block`, those whose index has no row left out.
     pub fn decode(&mut self, rows: &SignalRows, block: &mut Block<'_>) -> Result<Progress, TsscError> {
         self.decode_into(rows, &mut BlockSink::new(block))
+    }
+
+    /// Does so with columns as the wire has them: nothing is converted.
+    pub fn decode_wire(
+        &mut self,
+        rows: &SignalRows,
+        columns: &mut WireColumns<'_>,
+    ) -> Result<Progress, TsscError> {
+        self.decode_into(rows, &mut WireSink::new(columns))
     }
 
     /// Measurements of this packet that were left out because their index has no row.
