@@ -102,11 +102,7 @@ impl Decoder {
     }
 
     /// Does so with columns as the wire has them: nothing is converted.
-    pub fn decode_wire(
-        &mut self,
-        rows: &SignalRows,
-        columns: &mut WireColumns<'_>,
-    ) -> Result<Progress, TsscError> {
+    pub fn decode_wire(&mut self, rows: &SignalRows, columns: &mut WireColumns<'_>) -> Result<Progress, TsscError> {
         self.decode_into(rows, &mut WireSink::new(columns))
     }
 

@@ -109,6 +109,29 @@ fn decode(
     (rows, Ok(()))
 }
 
+/// Decodes into columns as the wire has them, of so many rows.
+fn decode_wire(packets: &[Vec<u8>], signals: &SignalRows, capacity: usize) -> Vec<Row> {
+    let mut decoder = Decoder::new(DecoderOptions::default());
+    let (mut ticks, mut value) = (vec![0; capacity], vec![0.0; capacity]);
+    let (mut signal, mut flags) = (vec![0; capacity], vec![0; capacity]);
+    let mut rows = Vec::new();
+    for packet in packets {
+        decoder.begin(packet).unwrap();
+        loop {
+            let (ticks, value, signal, flags) = (&mut ticks[..], &mut value[..], &mut signal[..], &mut flags[..]);
+            let mut columns = WireColumns { ticks, value, signal, flags, len: 0 };
+            let progress = decoder.decode_wire(signals, &mut columns).unwrap();
+            let WireColumns { ticks, value, signal, flags, len } = columns;
+            rows.extend((0..len).map(|at| (signal[at], ticks[at], flags[at], value[at].to_bits())));
+            if progress == Progress::Done {
+                break;
+            }
+            assert_eq!(len, capacity);
+        }
+    }
+    rows
+}
+
 /// Encodes rows whose first number is a wire index, in blocks of at most `most` rows.
 fn encode(encoder: &mut Encoder, rows: &[Row], most: usize, raw: bool) -> Vec<Vec<u8>> {
     let (_, indexes, numbers) = number(rows);
@@ -288,6 +311,12 @@ proptest! {
         let (decoded, result) = decode(&mut Decoder::new(DecoderOptions::default()), &packets, &signals, capacity);
         prop_assert_eq!(result, Ok(()));
         prop_assert_eq!(decoded, numbered(&rows));
+    }
+
+    #[test]
+    fn columns_of_the_wire_have_the_same(rows in frames(), most in 1..200_usize, capacity in 1..70_usize) {
+        let packets = encode(&mut Encoder::new(), &rows, most, false);
+        prop_assert_eq!(decode_wire(&packets, &number(&rows).0, capacity), numbered(&rows));
     }
 
     #[test]
