@@ -3,7 +3,7 @@
 use measurand_columns::Block;
 use measurand_sttp::data_set::DateTime;
 use measurand_sttp::{MeasurementRows, RowTimes, parse_time_constraint};
-use napi::bindgen_prelude::{BigInt, BigInt64Array, Uint8Array};
+use napi::bindgen_prelude::{BigInt, BigInt64Array, Uint8ArraySlice};
 use napi_derive::napi;
 
 use crate::guard::{Guarded, Result, error};
@@ -25,7 +25,7 @@ impl SttpRowTimes {
 
     /// Takes the rows of a block from `first_row` on.
     #[napi(catch_unwind)]
-    pub fn observe(&mut self, mut block: Uint8Array, first_row: u32) -> Result<()> {
+    pub fn observe(&mut self, mut block: Uint8ArraySlice<'_>, first_row: u32) -> Result<()> {
         self.inner.call(|times| {
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
