@@ -134,6 +134,30 @@ test('a segment whose writer died before its schema was whole has no rows', asyn
   }
 })
 
+test('state tables whose writer died before their schema was whole have no rows', async (t) => {
+  for (const bytes of [0, 100]) {
+    const directory = await abandoned(t, 'measurement')
+    for (const table of ['signal', 'loss']) {
+      const path = join(directory, 's', `${table}.arrows`)
+      await appendFile(path, '')
+      await truncate(path, bytes)
+    }
+    let rows = 0
+    await (await openRecording(directory))[0]?.consume((batch) => {
+      rows += batch.length
+    })
+    t.is(rows, 300)
+    const sink = await StoreSink.open(directory)
+    await sink.close()
+    t.is(sink.recovered.length, 1)
+    const { sources } = await auditRecording(directory)
+    t.deepEqual(
+      sources[0]?.problems.map(({ kind }) => kind),
+      ['signal', 'interrupted'],
+    )
+  }
+})
+
 test('records of a dead writer stay in their segment, which is closed', async (t) => {
   const directory = await abandoned(t, 'record')
   const segment = join(directory, 's', 'record', 'r', '000001.arrows')

@@ -89,8 +89,13 @@ export async function sourcesOf(directory: string): Promise<readonly SourceEntry
 export async function readState(directory: string): Promise<StoredState> {
   const names = await namesIn(directory)
   const rowsOf = async <T>(table: StateTable): Promise<T[]> => {
-    const file = [`${table}.parquet`, `${table}.arrows`].find((name) => names.includes(name))
-    return file === undefined ? [] : readRows<T>(join(directory, file))
+    if (names.includes(`${table}.parquet`)) return readRows<T>(join(directory, `${table}.parquet`))
+    if (!names.includes(`${table}.arrows`)) return []
+    return readRows<T>(join(directory, `${table}.arrows`)).catch((error: { code?: string }) => {
+      // Its writer died before its schema was whole: there was no row yet.
+      if (error.code === 'ERR_STORE_FILE_FOREIGN') return []
+      throw error
+    })
   }
   const signals = new SignalTable()
   fillSignals(signals, await rowsOf<SignalCells>('signal'))

@@ -1,22 +1,12 @@
 import { copyFile, open, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { SignalTable } from '../batch/index.js'
 import type { Clock } from '../session/index.js'
 import { FileReader, inspectFile, type Tail } from './codec.js'
 import { compact, isDamaged } from './compaction.js'
 import { onFile } from './error-codes.js'
-import { fileName, namesIn, STATE_TABLES, type StateTable, tableFiles } from './layout.js'
-import { readRows } from './rows.js'
-import {
-  fillSignals,
-  type LossCells,
-  lastOf,
-  lossOf,
-  lossRow,
-  type SessionCells,
-  type SignalCells,
-  signalRow,
-} from './source-rows.js'
+import { fileName, namesIn, STATE_TABLES, tableFiles } from './layout.js'
+import { readState } from './reader.js'
+import { lossRow, signalRow } from './source-rows.js'
 import { finishStateTable } from './state-table.js'
 
 /** A file of a dead writer that did not end with a whole batch. */
@@ -58,9 +48,9 @@ export async function recoverSource(directory: string, name: string, clock: Cloc
     for (const table of STATE_TABLES) await unlink(join(directory, `${table}.arrows`)).catch(() => {})
     return closed > 0 ? { source: name, closed, cut } : undefined
   }
-  const { losses, session } = await finishSignals(directory, names)
+  const { signals, losses, session } = await readState(directory)
   const interruption = lossRow({
-    id: losses.reduce((last, { id }) => Math.max(last, Number(id)), 0) + 1,
+    id: losses.reduce((last, { id }) => Math.max(last, id), 0) + 1,
     source: name,
     signal: null,
     firstSeq: null,
@@ -73,12 +63,11 @@ export async function recoverSource(directory: string, name: string, clock: Cloc
     at: clock.now(),
     recovered: 0,
   })
-  await finishStateTable(directory, 'loss', [...losses.map((row) => lossRow(lossOf(row))), interruption])
-  await finishStateTable(
-    directory,
-    'session',
-    session.map((row) => ({ ...row })),
-  )
+  const source = session?.source ?? basename(directory)
+  const signalRows = Array.from(signals, (signal) => signalRow(signal, source))
+  await finishStateTable(directory, 'signal', signalRows)
+  await finishStateTable(directory, 'loss', [...losses.map(lossRow), interruption])
+  await finishStateTable(directory, 'session', session === undefined ? [] : [{ ...session }])
   return { source: name, closed, cut }
 }
 
@@ -136,22 +125,4 @@ async function setAsideUnreadable(path: string): Promise<Tail | undefined> {
     await onFile('write', path, () => (size === 0 ? unlink(path) : rename(path, `${path}.damaged`)))
     return { closed: false, offset: 0, bytes: size, fault: 'cut', reason: `${basename(path)} has no schema` }
   }
-}
-
-/** Writes the signals as they are at last; gives the losses and the session as far as they were written. */
-async function finishSignals(
-  directory: string,
-  names: readonly string[],
-): Promise<{ losses: readonly LossCells[]; session: readonly SessionCells[] }> {
-  const rowsOf = async <T>(table: StateTable): Promise<T[]> => {
-    const file = [`${table}.parquet`, `${table}.arrows`].find((file) => names.includes(file))
-    return file === undefined ? [] : readRows<T>(join(directory, file))
-  }
-  const signals = new SignalTable()
-  fillSignals(signals, await rowsOf<SignalCells>('signal'))
-  const [losses, session] = [await rowsOf<LossCells>('loss'), await rowsOf<SessionCells>('session')]
-  const source = session[0]?.source ?? basename(directory)
-  const signalRows = Array.from(signals, (signal) => signalRow(signal, source))
-  await finishStateTable(directory, 'signal', signalRows)
-  return { losses: [...lastOf(losses).values()], session: session.slice(-1) }
 }
