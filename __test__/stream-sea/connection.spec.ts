@@ -154,7 +154,7 @@ test('a filter that withholds a long backlog acknowledges it for its bearer, and
   const { publicKey, privateKey } = await generateJwtKeys()
   await rotateClientJwtPublicKey({ ...world.remote, jwtPublicKey: publicKey })
   const stream = world.server.stream('main', 's')
-  const count = 20_000
+  const count = 12_000
   const gathering = new Gathering()
   for (let first = 0; first < count; first++) {
     gathering.append(Buffer.from(`{"payload":{"n":${first === count - 1 ? 2 : 1}}}`), undefined)
@@ -169,6 +169,25 @@ test('a filter that withholds a long backlog acknowledges it for its bearer, and
   t.like((await raw.count(3))[2], { offset: count - 1, payload: { n: 2 } })
   await raw.ask({ id: 3, action: 'ack', payload: { subscription: 2, upTo: count } })
   t.like((await world.server.groupsOf(stream as NonNullable<typeof stream>))[0], { committed: count, lag: 0 })
+})
+
+test('a peer that does not read its answers is not read any further, and goes on when it does', async (t) => {
+  const world = await World.open(t)
+  await world.define('s')
+  const raw = await world.authenticated()
+  const count = 8000
+  // Each is answered by kilobytes of what is wrong with it.
+  const payload = Object.fromEntries(Array.from({ length: 120 }, (_, index) => [`k${index}`, 1]))
+  raw.socket.pause()
+  for (let id = 2; id < count + 2; id++) raw.send({ id, action: 'publish', streamName: 's', payload })
+  const [connection] = world.server.open
+  const held = () => (connection?.queuedBytes ?? 0) > 4 << 20
+  const taken = () => world.server.stats.messagesIn
+  while (!held() && taken() < count) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.true(held() && taken() < count, 'it has read everything')
+  t.true((connection?.queuedBytes ?? 0) < 5 << 20)
+  raw.socket.resume()
+  t.like((await raw.count(count + 1))[count], { id: count + 1, action: 'publish', success: false })
 })
 
 test('who does not answer a ping is let go, who does stays', async (t) => {

@@ -14,6 +14,10 @@ import { Subscriber } from './subscriber.js'
 
 /** Bytes that wait in a socket before its subscriptions are left for later. */
 const HIGH_WATER = 1 << 20
+/** Bytes of answers that a peer may leave unread before no more is read of it. */
+const UNREAD = 4 << 20
+/** Bytes of publishes that may wait to be durable before no more is read of a peer. */
+const UNDER_WAY = 16 << 20
 /** ms between a refused authentication and the close: clients that read the reply first need it. */
 const REFUSED_LINGER = 1000
 /** ms that a peer has to answer a close. */
@@ -34,6 +38,8 @@ export class Connection {
   #queue: Promise<void> | undefined
   /** Frames of answers that go out with this turn, a character a byte. */
   #answers = ''
+  #underWay = 0
+  #isHeld = false
   #closing = false
   /** Whether the peer has been heard since the last ping. */
   heard = true
@@ -42,7 +48,10 @@ export class Connection {
     this.#server = server
     this.#socket = socket
     this.#stream = stream
-    stream.on('drain', () => this.#pump())
+    stream.on('drain', () => {
+      this.#ease()
+      this.#pump()
+    })
     socket.on('message', (data: Buffer, binary: boolean) => this.#take(data, binary))
     socket.on('pong', () => this.#hear())
     socket.on('ping', () => this.#hear())
@@ -122,6 +131,10 @@ export class Connection {
       return
     }
     const pending = this.#handle(data, binary)
+    if (this.#isFull) {
+      this.#isHeld = true
+      this.#socket.pause()
+    }
     if (pending === undefined) return
     this.#queue = pending
     this.#track(pending)
@@ -136,8 +149,19 @@ export class Connection {
       .finally(() => {
         if (this.#queue !== pending) return
         this.#queue = undefined
-        if (!this.#closing) this.#socket.resume()
+        if (!this.#closing && !this.#isHeld) this.#socket.resume()
       })
+  }
+
+  get #isFull(): boolean {
+    return this.#underWay > UNDER_WAY || this.#stream.writableLength > UNREAD
+  }
+
+  /** Reads again what was not read because the peer leaves answers unread, or sends faster than the log takes it. */
+  #ease(): void {
+    if (!this.#isHeld || this.#isFull) return
+    this.#isHeld = false
+    if (this.#queue === undefined && !this.#closing) this.#socket.resume()
   }
 
   #handle(data: Buffer, binary: boolean): Promise<void> | undefined {
@@ -251,18 +275,29 @@ export class Connection {
 
   #publishTo(stream: Stream, { id, key }: Request, data: Buffer): Promise<void> | undefined {
     const refuse = this.#refusal(id)
+    this.#underWay += data.length
+    const over = (): void => {
+      this.#underWay -= data.length
+      this.#ease()
+    }
     const told = this.#server.publish(stream, data, key as string | undefined, (error, published) => {
+      over()
       if (error !== undefined) return refuse(error.message)
       const { first, count, duplicate } = published
       const place = `"offset":${first},"count":${count}${duplicate ? ',"duplicate":true' : ''}`
       this.#answerSoon(`{"id":${id},"action":"publish","success":true,"payload":{${place}}}`)
     })
     const settle = (violations: string[] | undefined): void => {
-      if (violations !== undefined) refuse('The payload does not match the schema.', violations)
+      if (violations === undefined) return
+      over()
+      refuse('The payload does not match the schema.', violations)
     }
-    const failed = (error: Error): void => refuse(error.message)
+    const failed = (error: Error): undefined => {
+      over()
+      return refuse(error.message)
+    }
     if (told instanceof Promise) return told.then(settle, failed)
-    if (told instanceof Error) return refuse(told.message)
+    if (told instanceof Error) return failed(told)
     settle(told)
     return undefined
   }
