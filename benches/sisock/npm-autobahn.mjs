@@ -1,6 +1,7 @@
 // The same with npm autobahn alone: its connection, one of its serializers (msgpack, cbor or json).
 import autobahn from 'autobahn'
 import { WebSocket } from 'ws'
+import { isReply, time } from './rounds.mjs'
 
 const [role, url, name, count, calls, inFlight, form = 'msgpack'] = process.argv.slice(2)
 const n = Number(count)
@@ -26,23 +27,8 @@ connection.onopen = async (session) => {
     console.log('ready')
     return
   }
-  let left = 0
-  const check = Math.floor(n / 2)
-  const ask = async () => {
-    while (left-- > 0) {
-      const { data, timeline } = await session.call(uri, [['x'], 1, 0])
-      if (data.x.length !== n || data.x[check] !== Math.sin(check) || timeline.t.t[check] !== 1.7e9 + check / 10)
-        process.exit(1)
-    }
-  }
-  const run = async (times) => {
-    left = times
-    await Promise.all(Array.from({ length: Number(inFlight) }, ask))
-  }
-  await run(Math.ceil(Number(calls) / 10))
-  const start = performance.now()
-  await run(Number(calls))
-  console.log(JSON.stringify({ items: Number(calls), seconds: (performance.now() - start) / 1000 }))
-  process.exit(0)
+  await time(Number(calls), Number(inFlight), async () => {
+    if (!isReply(await session.call(uri, [['x'], 1, 0]), n)) process.exit(1)
+  })
 }
 connection.open()

@@ -1,6 +1,7 @@
 // Our node or consumer, as it is published (dist): own.mjs hub URL | own.mjs node URL NAME SAMPLES |
 // own.mjs consumer URL NAME SAMPLES CALLS IN_FLIGHT [plain: by get_data alone, as every peer asks]
 import { DataNodeConsumer, DataNodeHub, DataNodeServer } from '../../dist/sisock/index.js'
+import { isReply, time } from './rounds.mjs'
 
 const [role, url = '', name = '', count = '0', calls = '0', inFlight = '1', form] = process.argv.slice(2)
 const n = Number(count)
@@ -37,22 +38,7 @@ if (role === 'hub') {
     columns: form !== 'plain',
   })
   await consumer.connect()
-  const check = Math.floor(n / 2)
-  let left = 0
-  const ask = async () => {
-    while (left-- > 0) {
-      const { data, timeline } = await consumer.getData(name, ['x'], 1, 0)
-      const isWhole = data.x?.length === n && data.x[check] === Math.sin(check)
-      if (!isWhole || timeline.t?.t[check] !== 1.7e9 + check / 10) throw new Error('a sample is wrong')
-    }
-  }
-  const run = async (times) => {
-    left = times
-    await Promise.all(Array.from({ length: Number(inFlight) }, ask))
-  }
-  await run(Math.ceil(Number(calls) / 10))
-  const start = performance.now()
-  await run(Number(calls))
-  console.log(JSON.stringify({ items: Number(calls), seconds: (performance.now() - start) / 1000 }))
-  process.exit(0)
+  await time(Number(calls), Number(inFlight), async () => {
+    if (!isReply(await consumer.getData(name, ['x'], 1, 0), n)) throw new Error('a sample is wrong')
+  })
 }

@@ -32,11 +32,12 @@ export interface NodeEvent {
 }
 
 interface Cached {
+  readonly node: string
   /** Seconds since 1970: the result is final in `[from, until)`. */
-  from: number
-  until: number
-  result: DataResult
-  bytes: number
+  readonly from: number
+  readonly until: number
+  readonly result: DataResult
+  readonly bytes: number
 }
 
 /** What is asked of a node, beside the window. */
@@ -151,7 +152,7 @@ export class DataNodeConsumer extends WampClient {
     const cached = this.#cache.get(key)
     if (cached === undefined || start < cached.from || start >= cached.until) {
       const result = await this.#fetch(question, start, end)
-      this.#keep(key, start, end, result, known)
+      this.#keep({ key, node }, start, end, result, known)
       return result
     }
     // The newest use is last: the first goes when there is no room.
@@ -160,11 +161,17 @@ export class DataNodeConsumer extends WampClient {
     if (end <= cached.until) return sliceResult(cached.result, known, start, end)
     const rest = await this.#fetch(question, cached.until, end)
     const whole = joinResults([sliceResult(cached.result, known, cached.from, cached.until), rest])
-    this.#keep(key, cached.from, end, whole, known)
+    this.#keep({ key, node }, cached.from, end, whole, known)
     return sliceResult(whole, known, start, end)
   }
 
-  #keep(key: string, from: number, end: number, result: DataResult, known: FieldsReply[0]): void {
+  #keep(
+    { key, node }: { key: string; node: string },
+    from: number,
+    end: number,
+    result: DataResult,
+    known: FieldsReply[0],
+  ): void {
     const limits = Object.values(result.timeline).map(({ finalizedUntil }) => finalizedUntil ?? end)
     const until = Math.min(end, this.#now(), ...limits)
     this.#forget(key)
@@ -175,7 +182,7 @@ export class DataNodeConsumer extends WampClient {
     for (const { t } of Object.values(final.timeline)) bytes += t.byteLength
     const limit = this.#config.cacheBytes ?? DEFAULT_CACHE
     if (bytes > limit) return
-    this.#cache.set(key, { from, until, result: final, bytes })
+    this.#cache.set(key, { node, from, until, result: final, bytes })
     this.#cachedBytes += bytes
     for (const oldest of this.#cache.keys()) {
       if (this.#cachedBytes <= limit) break
@@ -246,6 +253,8 @@ export class DataNodeConsumer extends WampClient {
     const node = readNode(value)
     this.#plain.delete(node.name)
     this.#fields.delete(node.name)
+    // Who comes under the name of one that went may be another, with other data.
+    for (const [key, cached] of this.#cache) if (cached.node === node.name) this.#forget(key)
     const isKnown = this.#nodes.has(node.name)
     if (kind === 'added') this.#nodes.set(node.name, node)
     else this.#nodes.delete(node.name)

@@ -1,8 +1,9 @@
 import { type Clock, sleep, type Timer } from '../session/clock.js'
 import { sessionError } from '../session/error-codes.js'
-import { MeasurandError, ProtocolError } from '../session/errors.js'
+import type { MeasurandError } from '../session/errors.js'
 import { Backoff, type ReconnectOptions } from '../session/reconnect.js'
 import { describeError, Session, type SessionOptions } from '../session/session.js'
+import { Answer } from './answer.js'
 import { deriveKey, signChallenge } from './authentication.js'
 import {
   defer,
@@ -17,6 +18,7 @@ import {
 } from './autobahn.js'
 import { sisockError } from './error-codes.js'
 import { REALM, SISOCK_HOST, SISOCK_PORT, WAMP_SECRET, WAMP_USER } from './uri.js'
+import { callError, isFinal, leaveError, thrownError } from './wamp-error.js'
 import { type WampEndpoint, WampTransport } from './wamp-transport.js'
 
 /** Where a client joins and as whom. */
@@ -79,12 +81,6 @@ export abstract class WampClient extends Session {
     this.config = { ...config, url }
   }
 
-  /** The session of npm autobahn, while there is one. */
-  get wamp(): WampSession {
-    if (this.#session === undefined) throw this.#notConnected()
-    return this.#session
-  }
-
   /** What the router said of the session, while there is one. */
   get details(): SessionDetails | undefined {
     return this.#details
@@ -144,32 +140,33 @@ export abstract class WampClient extends Session {
 
   /** Asks the router to let us into a realm. */
   join(realm: string, authmethods: readonly string[], authid?: string): void {
-    this.wamp.join(realm, authmethods, authid)
+    this.#session?.join(realm, authmethods, authid)
   }
 
   /** Calls a procedure; rejects with a typed error. */
   call(procedure: string, args: readonly unknown[] = [], kwargs?: Kwargs, options: CallOptions = {}): Promise<unknown> {
     const { timeout = this.config.callTimeout ?? 60_000, signal } = options
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
-    if (this.#session === undefined) return Promise.reject(this.#notConnected())
-    const pending = this.wamp.call(procedure, args, kwargs)
+    const session = this.#session
+    if (!session?.isOpen) return Promise.reject(this.#notConnected())
+    const pending = session.call(procedure, args, kwargs)
     // In its other modes npm autobahn forgets the call at once, and takes the router's answer for a protocol violation.
     return this.#answered(procedure, pending, timeout, signal, () => pending.cancel({ mode: 'kill' }))
   }
 
   /** Registers a procedure. */
-  register(procedure: string, endpoint: Procedure, options?: Kwargs): Promise<Registration> {
-    return this.#answered(procedure, this.wamp.register(procedure, endpoint, options)) as Promise<Registration>
+  async register(procedure: string, endpoint: Procedure, options?: Kwargs): Promise<Registration> {
+    return this.#answered(procedure, this.#joined.register(procedure, endpoint, options))
   }
 
   /** Subscribes a topic. */
-  subscribe(topic: string, handler: EventHandler, options?: Kwargs): Promise<Subscription> {
-    return this.#answered(topic, this.wamp.subscribe(topic, handler, options)) as Promise<Subscription>
+  async subscribe(topic: string, handler: EventHandler, options?: Kwargs): Promise<Subscription> {
+    return this.#answered(topic, this.#joined.subscribe(topic, handler, options))
   }
 
   /** Publishes to a topic; resolves when the router has it, where the option `acknowledge` is true. */
   async publish(topic: string, args: readonly unknown[] = [], kwargs?: Kwargs, options?: Kwargs): Promise<void> {
-    const acknowledged = this.wamp.publish(topic, args, kwargs, options)
+    const acknowledged = this.#joined.publish(topic, args, kwargs, options)
     if (acknowledged !== undefined) await this.#answered(topic, acknowledged)
   }
 
@@ -185,22 +182,32 @@ export abstract class WampClient extends Session {
     const [transport, session] = [this.#transport, this.#session]
     if (transport === undefined) return
     if (session?.isOpen) {
-      await Promise.race([Promise.resolve(this.farewell()).catch(() => {}), sleepQuietly(this.clock, 2000)])
+      await within(
+        this.clock,
+        2000,
+        Promise.resolve(this.farewell()).catch(() => {}),
+      )
       const left = new Promise<void>((resolve) => {
         session.onleave = () => resolve()
       })
       if (session.isOpen) {
         session.leave('wamp.close.normal')
-        await Promise.race([left, sleepQuietly(this.clock, 1000)])
+        await within(this.clock, 1000, left)
       }
     }
     const closed = new Promise<void>((resolve) => {
       transport.onclose = () => resolve()
     })
     transport.close()
-    await Promise.race([closed, sleepQuietly(this.clock, 1000)])
+    await within(this.clock, 1000, closed)
     transport.terminate()
     this.#drop(sessionError('ERR_SESSION_CLOSED', `${this.name} is closed`))
+  }
+
+  /** The session of npm autobahn, once it has joined. */
+  get #joined(): WampSession {
+    if (!this.#session?.isOpen) throw this.#notConnected()
+    return this.#session
   }
 
   #notConnected(): Error {
@@ -256,7 +263,7 @@ export abstract class WampClient extends Session {
             throw error
           }
         },
-        (error) => this.status.emit('handler-failed', describeError(asError(error))),
+        (error) => this.status.emit('handler-failed', describeError(thrownError(error))),
         (error) => reject(sisockError('ERR_SISOCK_PROTOCOL', String((error as WampError)?.error ?? error))),
       )
       this.#session = session
@@ -276,29 +283,16 @@ export abstract class WampClient extends Session {
       }
       this.onConnect()
     })
-    this.#details = await this.#inTime(joined)
+    const limit = this.config.connectTimeout ?? 10_000
+    this.#details = await within(this.clock, limit, joined)
+    if (this.#details === undefined)
+      throw sessionError('ERR_SESSION_CONNECT_TIMEOUT', `no WELCOME in ${limit} ms`, { system: 'sisock' })
     await Promise.race([
       this.onJoin(this.#details),
       new Promise<never>((_, reject) => {
         this.#lost = reject
       }),
     ])
-  }
-
-  async #inTime<T>(promise: Promise<T>): Promise<T> {
-    const limit = this.config.connectTimeout ?? 10_000
-    let timer: { cancel(): void } | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = this.clock.after(limit, () =>
-        reject(sessionError('ERR_SESSION_CONNECT_TIMEOUT', `no WELCOME in ${limit} ms`, { system: 'sisock' })),
-      )
-    })
-    try {
-      return await Promise.race([promise, late])
-    } finally {
-      timer?.cancel()
-      promise.catch(() => {})
-    }
   }
 
   #connected(): void {
@@ -360,120 +354,15 @@ export abstract class WampClient extends Session {
   }
 }
 
-/** An answer, or a typed error: of the peer, of the time, or of the connection, on which npm autobahn would wait for ever. */
-class Answer<T> {
-  readonly #what: string
-  readonly #pending: Set<Answer<never>>
-  readonly #resolve: (value: T) => void
-  readonly #reject: (error: Error) => void
-  #timer: Timer | undefined
-  #signal: AbortSignal | undefined
-  #giveUp: () => void = nothing
-  #abort: () => void = nothing
-
-  constructor(what: string, pending: Set<Answer<never>>, resolve: (value: T) => void, reject: (error: Error) => void) {
-    this.#what = what
-    this.#pending = pending
-    this.#resolve = resolve
-    this.#reject = reject
-    pending.add(this as unknown as Answer<never>)
+/** What a promise gives; `undefined` where it takes longer than so many ms. */
+async function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: Timer | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = clock.after(ms, () => resolve(undefined))
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    timer?.cancel()
   }
-
-  /** Gives it up when its time is over, or the signal aborts. */
-  watch(clock: Clock, timeout: number, signal: AbortSignal | undefined, giveUp: () => void): void {
-    this.#giveUp = giveUp
-    if (timeout > 0) this.#timer = clock.after(timeout, () => this.#late(timeout))
-    if (signal === undefined) return
-    this.#signal = signal
-    this.#abort = () =>
-      this.#given(sessionError('ERR_SESSION_ABORTED', `${this.#what} was given up`, { cause: signal.reason }))
-    signal.addEventListener('abort', this.#abort, { once: true })
-  }
-
-  resolve(value: T): void {
-    this.#settle()
-    this.#resolve(value)
-  }
-
-  reject(error: Error): void {
-    this.#settle()
-    this.#reject(error)
-  }
-
-  #late(timeout: number): void {
-    this.#given(sisockError('ERR_SISOCK_CALL_TIMEOUT', `${this.#what}: no answer in ${timeout} ms`))
-  }
-
-  #given(error: Error): void {
-    this.reject(error)
-    this.#giveUp()
-  }
-
-  #settle(): void {
-    this.#pending.delete(this as unknown as Answer<never>)
-    this.#timer?.cancel()
-    this.#signal?.removeEventListener('abort', this.#abort)
-  }
-}
-
-function nothing(): void {}
-
-function sleepQuietly(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.after(ms, resolve))
-}
-
-function asError(error: unknown): Error {
-  if (error instanceof Error) return error
-  const { error: code, args } = error as Partial<WampError>
-  return new Error(code === undefined ? String(error) : `${code}: ${(args ?? []).join(' ')}`)
-}
-
-/** What waiting does not cure. */
-function isFinal(error: unknown): boolean {
-  if (!(error instanceof MeasurandError)) return true
-  return (
-    error.code.startsWith('ERR_SISOCK_AUTH') ||
-    error.code === 'ERR_SISOCK_REALM_UNKNOWN' ||
-    error.code === 'ERR_SISOCK_SECRET_MISSING' ||
-    error.code === 'ERR_SISOCK_NAME_INVALID' ||
-    error.code === 'ERR_SISOCK_NODE_OVERRIDE' ||
-    error.code === 'ERR_SESSION_OPTION_INVALID' ||
-    error.code === 'ERR_SESSION_TRANSPORT_MISSING'
-  )
-}
-
-const AUTH_REASONS = new Set([
-  'wamp.error.not_authorized',
-  'wamp.error.authentication_failed',
-  'wamp.error.authentication_denied',
-  'wamp.error.cannot_authenticate',
-  'wamp.error.no_auth_method',
-  'wamp.error.no_matching_auth_method',
-  'wamp.error.no_such_role',
-  'wamp.error.no_such_principal',
-])
-
-function leaveError(reason: string, details: Kwargs): MeasurandError {
-  const text = `${reason}: ${details['message'] ?? ''}`
-  if (reason === 'wamp.error.no_such_realm') return sisockError('ERR_SISOCK_REALM_UNKNOWN', text)
-  if (AUTH_REASONS.has(reason)) return sisockError('ERR_SISOCK_AUTH_DENIED', text)
-  return sessionError('ERR_SESSION_CONNECTION_LOST', `the router ended the session: ${text}`, { system: 'sisock' })
-}
-
-const CALL_CODES: Readonly<Record<string, Parameters<typeof sisockError>[0]>> = {
-  'wamp.error.no_such_procedure': 'ERR_SISOCK_PROCEDURE_MISSING',
-  'wamp.error.no_such_registration': 'ERR_SISOCK_PROCEDURE_MISSING',
-  'wamp.error.not_authorized': 'ERR_SISOCK_NOT_AUTHORIZED',
-  'wamp.error.authorization_failed': 'ERR_SISOCK_NOT_AUTHORIZED',
-  'wamp.error.canceled': 'ERR_SISOCK_CALL_CANCELED',
-  'wamp.error.procedure_already_exists': 'ERR_SISOCK_NODE_DENIED',
-}
-
-/** An error of npm autobahn as one of ours; its URI and arguments are the cause. */
-function callError(what: string, cause: unknown): Error {
-  if (cause instanceof ProtocolError) return cause
-  const { error, args } = (cause ?? {}) as Partial<WampError>
-  if (typeof error !== 'string') return cause instanceof Error ? cause : new Error(String(cause))
-  const text = `${what}: ${error}: ${(args ?? []).map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg))).join(' ')}`
-  return sisockError(CALL_CODES[error] ?? 'ERR_SISOCK_CALL_FAILED', text, { cause })
 }

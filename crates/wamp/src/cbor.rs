@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
 use crate::cursor::Cursor;
-use crate::out::{Out, Write, put_doubles};
 use crate::value::{ReadError, Reader, Token};
+use crate::write::{Kind, Out, Write};
 
 const FLOAT64: u8 = 0xfb;
 const BREAK: u8 = 0xff;
@@ -151,76 +151,50 @@ impl<'a> CborWriter<'a> {
         Self { out: Out::new(buffer) }
     }
 
-    fn head(&mut self, major: u8, argument: u64) {
+    fn argument(&mut self, major: u8, argument: u64) {
         let major = major << 5;
         match argument {
-            0..=23 => self.out.put(&[major | argument as u8]),
-            24..=0xff => self.out.put(&[major | 0x18, argument as u8]),
-            0x100..=0xffff => {
-                self.out.put(&[major | 0x19]);
-                self.out.put(&(argument as u16).to_be_bytes());
-            }
-            0x1_0000..=0xffff_ffff => {
-                self.out.put(&[major | 0x1a]);
-                self.out.put(&(argument as u32).to_be_bytes());
-            }
-            _ => {
-                self.out.put(&[major | 0x1b]);
-                self.out.put(&argument.to_be_bytes());
-            }
+            0..=23 => self.put(&[major | argument as u8]),
+            24..=0xff => self.put(&[major | 0x18, argument as u8]),
+            0x100..=0xffff => self.put_marked(major | 0x19, (argument as u16).to_be_bytes()),
+            0x1_0000..=0xffff_ffff => self.put_marked(major | 0x1a, (argument as u32).to_be_bytes()),
+            _ => self.put_marked(major | 0x1b, argument.to_be_bytes()),
         }
     }
 }
 
 impl Write for CborWriter<'_> {
+    const FLOAT64: u8 = FLOAT64;
+    const FALSE: u8 = 0xf4;
+    const NULL: u8 = 0xf6;
+
     fn length(&self) -> usize {
         self.out.length()
     }
 
-    fn null(&mut self) {
-        self.out.put(&[0xf6]);
-    }
-
-    fn boolean(&mut self, value: bool) {
-        self.out.put(&[0xf4 | value as u8]);
+    fn place(&mut self, length: usize) -> Option<&mut [u8]> {
+        self.out.place(length)
     }
 
     fn unsigned(&mut self, value: u64) {
-        self.head(0, value);
+        self.argument(0, value);
     }
 
     fn signed(&mut self, value: i64) {
         match u64::try_from(value) {
-            Ok(value) => self.head(0, value),
-            Err(_) => self.head(1, !(value as u64)),
+            Ok(value) => self.argument(0, value),
+            Err(_) => self.argument(1, !(value as u64)),
         }
     }
 
-    fn float(&mut self, value: f64) {
-        put_doubles(&mut self.out, FLOAT64, &[value]);
-    }
-
-    fn text(&mut self, value: &str) {
-        self.head(3, value.len() as u64);
-        self.out.put(value.as_bytes());
-    }
-
-    fn bytes(&mut self, value: &[u8]) {
-        self.head(2, value.len() as u64);
-        self.out.put(value);
-    }
-
-    fn array(&mut self, length: usize) {
-        self.head(4, length as u64);
-    }
-
-    fn map(&mut self, length: usize) {
-        self.head(5, length as u64);
-    }
-
-    fn doubles(&mut self, values: &[f64]) {
-        self.array(values.len());
-        put_doubles(&mut self.out, FLOAT64, values);
+    fn head(&mut self, kind: Kind, length: usize) {
+        let major = match kind {
+            Kind::Bytes => 2,
+            Kind::Text => 3,
+            Kind::Array => 4,
+            Kind::Map => 5,
+        };
+        self.argument(major, length as u64);
     }
 }
 

@@ -12,13 +12,13 @@ mod cursor;
 mod head;
 mod json;
 mod message_pack;
-mod out;
 mod value;
+mod write;
 
 pub use cbor::{CborReader, CborWriter};
 pub use cursor::Cursor;
 pub use head::{Format, Head, HeadError};
 pub use json::{JsonError, JsonScanner};
 pub use message_pack::{MessagePackReader, MessagePackWriter};
-pub use out::Write;
 pub use value::{Builder, Limits, ReadError, Reader, Token, read_value, skip_value};
+pub use write::{Kind, Write};

@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
 use crate::cursor::Cursor;
-use crate::out::{Out, Write, put_doubles};
 use crate::value::{ReadError, Reader, Token};
+use crate::write::{Kind, Out, Write};
 
 /// Reads `MessagePack`. Extension types are read as their bytes.
 #[derive(Debug)]
@@ -127,101 +127,56 @@ impl<'a> MessagePackWriter<'a> {
     pub const fn new(buffer: &'a mut [u8]) -> Self {
         Self { out: Out::new(buffer) }
     }
-
-    /// A length behind the first marker that has room for it: one with it inside, or `markers` of 1, 2 and 4 bytes.
-    fn head(&mut self, length: usize, fix: Option<(u8, usize)>, markers: [Option<u8>; 3]) {
-        match (fix, markers) {
-            (Some((marker, limit)), _) if length < limit => self.out.put(&[marker | length as u8]),
-            (_, [Some(marker), ..]) if length <= 0xff => self.out.put(&[marker, length as u8]),
-            (_, [_, Some(marker), _]) if length <= 0xffff => {
-                self.out.put(&[marker]);
-                self.out.put(&(length as u16).to_be_bytes());
-            }
-            (_, [.., last]) => {
-                self.out.put(&[last.unwrap_or_default()]);
-                self.out.put(&(length as u32).to_be_bytes());
-            }
-        }
-    }
 }
 
 impl Write for MessagePackWriter<'_> {
+    const FLOAT64: u8 = FLOAT64;
+    const FALSE: u8 = 0xc2;
+    const NULL: u8 = 0xc0;
+
     fn length(&self) -> usize {
         self.out.length()
     }
 
-    fn null(&mut self) {
-        self.out.put(&[0xc0]);
-    }
-
-    fn boolean(&mut self, value: bool) {
-        self.out.put(&[0xc2 | value as u8]);
+    fn place(&mut self, length: usize) -> Option<&mut [u8]> {
+        self.out.place(length)
     }
 
     fn unsigned(&mut self, value: u64) {
         match value {
-            0..=0x7f => self.out.put(&[value as u8]),
-            0x80..=0xff => self.out.put(&[0xcc, value as u8]),
-            0x100..=0xffff => {
-                self.out.put(&[0xcd]);
-                self.out.put(&(value as u16).to_be_bytes());
-            }
-            0x1_0000..=0xffff_ffff => {
-                self.out.put(&[0xce]);
-                self.out.put(&(value as u32).to_be_bytes());
-            }
-            _ => {
-                self.out.put(&[0xcf]);
-                self.out.put(&value.to_be_bytes());
-            }
+            0..=0x7f => self.put(&[value as u8]),
+            0x80..=0xff => self.put(&[0xcc, value as u8]),
+            0x100..=0xffff => self.put_marked(0xcd, (value as u16).to_be_bytes()),
+            0x1_0000..=0xffff_ffff => self.put_marked(0xce, (value as u32).to_be_bytes()),
+            _ => self.put_marked(0xcf, value.to_be_bytes()),
         }
     }
 
     fn signed(&mut self, value: i64) {
         match value {
             0.. => self.unsigned(value as u64),
-            -0x20..0 => self.out.put(&[value as u8]),
-            -0x80..-0x20 => self.out.put(&[0xd0, value as u8]),
-            -0x8000..-0x80 => {
-                self.out.put(&[0xd1]);
-                self.out.put(&(value as i16).to_be_bytes());
-            }
-            -0x8000_0000..-0x8000 => {
-                self.out.put(&[0xd2]);
-                self.out.put(&(value as i32).to_be_bytes());
-            }
-            _ => {
-                self.out.put(&[0xd3]);
-                self.out.put(&value.to_be_bytes());
-            }
+            -0x20..0 => self.put(&[value as u8]),
+            -0x80..-0x20 => self.put(&[0xd0, value as u8]),
+            -0x8000..-0x80 => self.put_marked(0xd1, (value as i16).to_be_bytes()),
+            -0x8000_0000..-0x8000 => self.put_marked(0xd2, (value as i32).to_be_bytes()),
+            _ => self.put_marked(0xd3, value.to_be_bytes()),
         }
     }
 
-    fn float(&mut self, value: f64) {
-        put_doubles(&mut self.out, FLOAT64, &[value]);
-    }
-
-    fn text(&mut self, value: &str) {
-        self.head(value.len(), Some((0xa0, 32)), [Some(0xd9), Some(0xda), Some(0xdb)]);
-        self.out.put(value.as_bytes());
-    }
-
-    fn bytes(&mut self, value: &[u8]) {
-        self.head(value.len(), None, [Some(0xc4), Some(0xc5), Some(0xc6)]);
-        self.out.put(value);
-    }
-
-    fn array(&mut self, length: usize) {
-        self.head(length, Some((0x90, 16)), [None, Some(0xdc), Some(0xdd)]);
-    }
-
-    fn map(&mut self, length: usize) {
-        self.head(length, Some((0x80, 16)), [None, Some(0xde), Some(0xdf)]);
-    }
-
-    fn doubles(&mut self, values: &[f64]) {
-        self.array(values.len());
-        put_doubles(&mut self.out, FLOAT64, values);
+    fn head(&mut self, kind: Kind, length: usize) {
+        // A marker with a short length in it, up to which, and those in front of lengths of 1, 2 and 4 bytes.
+        let (short, limit, one, two, four) = match kind {
+            Kind::Array => (0x90, 16, None, 0xdc, 0xdd),
+            Kind::Bytes => (0, 0, Some(0xc4), 0xc5, 0xc6),
+            Kind::Map => (0x80, 16, None, 0xde, 0xdf),
+            Kind::Text => (0xa0, 32, Some(0xd9), 0xda, 0xdb),
+        };
+        match (length, one) {
+            _ if length < limit => self.put(&[short | length as u8]),
+            (0..=0xff, Some(one)) => self.put(&[one, length as u8]),
+            (0..=0xffff, _) => self.put_marked(two, (length as u16).to_be_bytes()),
+            _ => self.put_marked(four, (length as u32).to_be_bytes()),
+        }
     }
 }
 

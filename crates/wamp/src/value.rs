@@ -2,8 +2,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::cursor::Cursor;
-use crate::out::{count_doubles, exact, take_doubles};
+use crate::cursor::{Cursor, count_doubles, exact, take_doubles};
 
 /// One step of a value, as a [`Reader`] gives it.
 #[derive(Clone, Debug, PartialEq)]

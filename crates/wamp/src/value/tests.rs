@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::tree::{Tree, TreeBuilder, tree, write_tree};
 use super::{Limits, ReadError, Reader, read_value, skip_value};
-use crate::out::Write;
+use crate::write::Write;
 use crate::{CborReader, CborWriter, MessagePackReader, MessagePackWriter};
 
 /// What both formats have to do: a module of tests for each.

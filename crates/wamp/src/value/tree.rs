@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Builder, ReadError, Token};
-use crate::out::Write;
+use crate::write::Write;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Tree {
