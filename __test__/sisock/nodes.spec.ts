@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -291,6 +291,39 @@ test('a recording: windows, strides, extremes, losses, one that is still written
   t.like(backend.annotations(0, Number.MAX_SAFE_INTEGER)[0], { title: 'lost: 10', tags: ['loss', 'wire', 'plant'] })
   t.deepEqual(await backend.span(), { from: EPOCH * 1000, to: (EPOCH + 99.9) * 1000 })
   await t.throwsAsync(backend.data('nobody', [], 0, 1, null), { code: 'ERR_SISOCK_NODE_MISSING' })
+})
+
+test('a recording of many files: only those with rows of a window are opened, what it says of itself is read once', async (t) => {
+  const directory = join(await temporary(t), 'recording')
+  const sink = await StoreSink.open(directory, { rotation: { bytes: 1 << 16, ms: 600_000 } })
+  const source = new HandmadeSource('plant')
+  source.signals.add({ nativeId: Buffer.from('a'), name: 'a' })
+  await source.connect()
+  for (let part = 0; part < 8; part++) {
+    source.rows(...Array.from({ length: 5000 }, (_, k) => [BigInt(EPOCH + part * 5000 + k) * S, 0, part] as const))
+  }
+  const done = pipeline(source, sink)
+  await source.drain()
+  const { books } = await done
+  await sink.settle(source, books)
+  await sink.close()
+  const table = join(directory, 'plant/measurement')
+  const files = (await readdir(table)).sort()
+  t.true(files.length >= 4, files.join())
+  const [node] = (await RecordingNode.of(directory)) as [RecordingNode]
+  await node.getFields(1, 0)
+  // Who opened one of these would fail.
+  for (const name of ['signal.parquet', 'loss.parquet', 'session.parquet'])
+    await rm(join(directory, 'plant', name), { force: true })
+  for (const name of files.slice(1, -1)) await rm(join(table, name))
+  for (const seconds of [0, 39_998]) {
+    t.deepEqual(await got(node, ['a'], EPOCH + seconds, EPOCH + seconds + 2), {
+      data: { a: seconds === 0 ? [0, 0] : [7, 7] },
+      t: { a: [EPOCH + seconds, EPOCH + seconds + 1] },
+      final: null,
+    })
+  }
+  await t.throwsAsync(node.getData(['a'], EPOCH, EPOCH + 40_000, null), { code: 'ERR_STORE_FILE_MISSING' })
 })
 
 test('a feed of an OCS agent, through a router', async (t) => {

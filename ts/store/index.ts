@@ -1,5 +1,6 @@
 export { type Audit, auditRecording, type Problem, type ProblemKind, type SourceAudit } from './audit.js'
 export { storeError } from './error-codes.js'
+export { FileExtents } from './file-extents.js'
 export { type RecordingInfo, recordingInfo, type SourceInfo, type TableInfo } from './info.js'
 export { openRecording, type ReadOptions, RecordingSource } from './reader.js'
 export { Recording } from './recording.js'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Books, imbalance, isRecovered, type LossRecord, type LossTotals } from '../session/index.js'
-import { summariseFile } from './codec.js'
+import { FileExtents } from './file-extents.js'
 import { type TableFile, tableFiles } from './layout.js'
 import { readState, type StoredState, sourcesOf } from './reader.js'
 import { FORMAT, type SourceEntry } from './recording-file.js'
@@ -44,14 +44,20 @@ export interface RecordingInfo {
   readonly sources: readonly SourceInfo[]
 }
 
-/** Says what a recording holds, as its files' metadata say: rows are not read. */
-export async function recordingInfo(directory: string): Promise<RecordingInfo> {
+/**
+ * Says what a recording holds, as its files' metadata say: rows are not read.
+ *
+ * @param extents of files that are known from before
+ */
+export async function recordingInfo(directory: string, extents = new FileExtents()): Promise<RecordingInfo> {
   const sources: SourceInfo[] = []
-  for (const entry of await sourcesOf(directory)) sources.push(await sourceInfo(join(directory, entry.name), entry))
+  for (const entry of await sourcesOf(directory)) {
+    sources.push(await sourceInfo(join(directory, entry.name), entry, extents))
+  }
   return { directory, format: FORMAT, sources }
 }
 
-async function sourceInfo(directory: string, entry: SourceEntry): Promise<SourceInfo> {
+async function sourceInfo(directory: string, entry: SourceEntry, extents: FileExtents): Promise<SourceInfo> {
   const state = await readState(directory)
   const books = booksOf(state)
   return {
@@ -61,19 +67,20 @@ async function sourceInfo(directory: string, entry: SourceEntry): Promise<Source
     isFinished: state.isFinished,
     peer: state.session?.peer ?? '',
     signals: state.signals.length,
-    tables: await tablesOf(directory),
+    tables: await tablesOf(directory, extents),
     losses: totalsOf(state.losses),
     books,
     imbalance: books === null ? null : imbalance(books),
   }
 }
 
-async function tablesOf(directory: string): Promise<TableInfo[]> {
+async function tablesOf(directory: string, extents: FileExtents): Promise<TableInfo[]> {
   const tables = new Map<string, TableInfo>()
-  for (const { table, run, path } of await tableFiles(directory)) {
+  for (const file of await tableFiles(directory)) {
+    const { table, run } = file
     const key = `${table}/${run ?? ''}`
     const known = tables.get(key) ?? { table, files: 0, rows: 0, bytes: 0, firstTime: null, lastTime: null }
-    const { rows, bytes, firstTime = null, lastTime = null } = await summariseFile(path)
+    const { rows, bytes, firstTime = null, lastTime = null } = await extents.of(file)
     tables.set(key, {
       ...known,
       ...(run === undefined ? {} : { run }),

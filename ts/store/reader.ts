@@ -26,6 +26,7 @@ import {
 } from '../session/index.js'
 import { type ColumnField, type Columns, FileReader, PROGRESS, type Selection } from './codec.js'
 import { storeError } from './error-codes.js'
+import type { FileExtents } from './file-extents.js'
 import { namesIn, type StateTable, type TableFile, tableFiles } from './layout.js'
 import { readRecordingFile, type SourceEntry } from './recording-file.js'
 import { readRows } from './rows.js'
@@ -54,6 +55,8 @@ export interface ReadOptions {
   /** Ends the reading when it aborts. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
+  /** What is known of files from before: those without rows in the window are not opened. */
+  readonly extents?: FileExtents
 }
 
 /** What a recording says of a source, beside its rows. */
@@ -126,21 +129,16 @@ export class RecordingSource implements Source {
   readonly status: StatusStream
   policy: SourcePolicy = 'block'
   readonly closed: Promise<Error | undefined>
+  readonly #entry: SourceEntry
+  readonly #state: StoredState
   readonly #files: readonly TableFile[]
-  readonly #session: SessionCells | undefined
   readonly #selection: Selection
-  readonly #batchRows: number
-  readonly #abort: AbortSignal | undefined
+  readonly #options: ReadOptions
   #resolveClosed: (error: Error | undefined) => void = () => {}
   #isTaken = false
   #isEnded = false
 
-  private constructor(
-    entry: SourceEntry,
-    state: StoredState,
-    files: readonly TableFile[],
-    options: ReadOptions & { readonly selection: Selection },
-  ) {
+  private constructor(entry: SourceEntry, state: StoredState, files: readonly TableFile[], options: ReadOptions) {
     const clock = options.clock ?? systemClock
     this.name = entry.name
     this.system = entry.system
@@ -151,22 +149,30 @@ export class RecordingSource implements Source {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
+    this.#entry = entry
+    this.#state = state
     this.#files = files
-    this.#session = state.session
-    this.#selection = options.selection
-    this.#batchRows = options.batchRows ?? 65_536
-    this.#abort = options.signal
+    this.#selection = selectionOf(state.signals, entry.system, options)
+    this.#options = options
   }
 
   /** Opens a source's directory. */
   static async open(directory: string, entry: SourceEntry, options: ReadOptions = {}): Promise<RecordingSource> {
-    const state = await readState(directory)
-    const selection = selectionOf(state.signals, entry.system, options)
-    return new RecordingSource(entry, state, await tableFiles(directory), { ...options, selection })
+    return new RecordingSource(entry, await readState(directory), await tableFiles(directory), options)
+  }
+
+  /** The same files, read again with other options: what the recording says of itself is not asked for once more. */
+  again(options: ReadOptions): RecordingSource {
+    return new RecordingSource(this.#entry, this.#state, this.#files, { ...this.#options, ...options })
+  }
+
+  /** Whether its writer has closed it, or it was recovered: nothing is written to it any more. */
+  get isFinished(): boolean {
+    return this.#state.isFinished
   }
 
   describe(): SourceDescription {
-    const session = this.#session
+    const { session } = this.#state
     if (session === undefined) return { peer: '', quirks: [], clock: {}, meta: {} }
     const { peer, quirks, clock, meta } = session
     return { peer, quirks, clock: parsed(clock), meta: parsed(meta) }
@@ -203,10 +209,12 @@ export class RecordingSource implements Source {
   }
 
   async *#read(): AsyncGenerator<Batch, undefined> {
+    const { signal } = this.#options
     try {
       for (const file of this.#files) {
+        if (await this.#isOutside(file)) continue
         for await (const batch of this.#readFile(file)) {
-          if (this.#abort?.aborted) throw aborted(this.#abort)
+          if (signal?.aborted) throw aborted(signal)
           if (this.#isEnded) return undefined
           this.stats.received += this.countOf(batch)
           yield batch
@@ -223,13 +231,27 @@ export class RecordingSource implements Source {
     return undefined
   }
 
+  /** Whether a file is known to have no rows in the window; those are counted as if they had been read. */
+  async #isOutside(file: TableFile): Promise<boolean> {
+    const { extents } = this.#options
+    if (extents === undefined || file.isSegment || file.table !== 'measurement') return false
+    const { rows, firstTime, lastTime } = await extents.of(file)
+    const { since, until } = this.#selection
+    if (firstTime === undefined || lastTime === undefined) return false
+    if ((since === undefined || lastTime >= since) && (until === undefined || firstTime < until)) return false
+    this.stats.filtered += rows
+    this.stats.received += rows
+    return true
+  }
+
   /** While a batch is read by its consumer, a thread of the pool fills the other block. */
   async *#readFile(file: TableFile): AsyncGenerator<Batch, void> {
     const reader = new FileReader(file.path, this.#selection)
     const fields = reader.fields
     const optional = fields.reduce((bits, { name }) => bits | (OPTIONAL[name] ?? 0), 0)
     const { wire } = (fields.find(({ name }) => name === 'value')?.metadata ?? {}) as { wire?: 'f32' }
-    let [block, other] = [new Block(this.#batchRows, optional), new Block(this.#batchRows, optional)]
+    const { batchRows = 65_536 } = this.#options
+    let [block, other] = [new Block(batchRows, optional), new Block(batchRows, optional)]
     let reading = this.#fill(reader, block)
     for (let progress: number = PROGRESS.full; progress !== PROGRESS.end; ) {
       progress = await reading

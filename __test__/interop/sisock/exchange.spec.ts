@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { DataNodeConsumer } from '../../../ts/sisock/data-node-consumer.js'
 import { DataNodeHub } from '../../../ts/sisock/data-node-hub.js'
@@ -5,7 +6,7 @@ import { WampRouter } from '../../../ts/sisock/router/router.js'
 import type { SerializerName } from '../../../ts/sisock/serializer.js'
 import { formulaChecks } from '../../sisock/formula-checks.js'
 import { FormulaNode } from '../../sisock/formula-node.js'
-import { type Crossbar, crossbar, python, SECRETS } from './peers.js'
+import { type Crossbar, crossbar, python, SECRETS, start } from './peers.js'
 
 type Who = 'python' | 'ours'
 interface Cast {
@@ -172,14 +173,25 @@ test.serial(
   },
 )
 
-test.serial('a Python hub drops a node of ours that is killed, through the embedded router', async (t) => {
-  const hub = python('hub', ownUrl, 'cbor', 'server')
-  await hub.printed('hub ready')
-  const node = new FormulaNode({ url: ownUrl, user: 'server', secret: SECRETS.server })
-  await node.connect()
-  await hub.printed('added formula')
-  await node.close()
-  await hub.printed('subtracted formula')
-  await hub.kill()
-  t.pass()
-})
+test.serial(
+  'a Python hub drops a node of ours that leaves, and one that is killed, through the embedded router',
+  async (t) => {
+    const hub = python('hub', ownUrl, 'cbor', 'server')
+    await hub.printed('hub ready')
+    const node = new FormulaNode({ url: ownUrl, user: 'server', secret: SECRETS.server })
+    await node.connect()
+    await hub.printed('added formula')
+    await node.close()
+    await hub.printed('subtracted formula')
+    const place = ownUrl.replace('ws://', 'sisock://server@').replace('/ws', '')
+    const main = join(import.meta.dirname, '../../../ts/cli/main.ts')
+    const served = start(process.execPath, ['--import', 'tsx', main, 'serve', 'sisock', '--to', place], {
+      env: { WAMP_SECRET: SECRETS.server },
+    })
+    await hub.printed('added synthetic')
+    await served.kill('SIGKILL')
+    await hub.printed('subtracted synthetic')
+    await hub.kill()
+    t.pass()
+  },
+)

@@ -96,9 +96,7 @@ export async function crossbar(): Promise<Crossbar> {
   })
   const peer = start(join(BIN, 'crossbar'), ['start', '--cbdir', bar], { cwd: folder })
   const [url, tlsUrl] = [`ws://127.0.0.1:${plain}/ws`, `wss://127.0.0.1:${tls}/ws`]
-  await peer.printed('NODE_BOOT_COMPLETE').catch((error: Error) => {
-    throw error
-  })
+  await peer.printed('NODE_BOOT_COMPLETE')
   return {
     ...peer,
     url,

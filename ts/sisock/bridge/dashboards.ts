@@ -1,3 +1,5 @@
+import { ANNOTATIONS } from './targets.js'
+
 /** Names of the ready dashboards; `GET /dashboards/NAME.json` gives one. */
 export const DASHBOARDS = ['infinity', 'simpod'] as const
 export type DashboardName = (typeof DASHBOARDS)[number]
@@ -10,7 +12,8 @@ const PLUGIN: Readonly<Record<DashboardName, string>> = {
 // What Grafana puts in, written as one of its texts has it.
 const DATASOURCE = '$datasource'
 const WINDOW = 'from=$__from&to=$__to'
-const POINTS = 'target=$target&intervalMs=$__interval_ms&maxDataPoints=$__maxDataPoints'
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is Grafana that fills it in.
+const POINTS = 'target=${target:percentencode}&intervalMs=$__interval_ms&maxDataPoints=$__maxDataPoints'
 
 /**
  * A dashboard for Grafana: a panel for every chosen field, what was lost as annotations.
@@ -117,7 +120,7 @@ function infinity(datasource: object) {
 function simpod(datasource: object) {
   return {
     variable: { query: '', format: 'string' },
-    annotation: { target: { refId: 'Anno', datasource, query: '' } },
+    annotation: { target: { refId: 'Anno', datasource, target: ANNOTATIONS, payload: {}, editorMode: 'code' } },
     query: { target: '$target', payload: {}, editorMode: 'code' },
   }
 }

@@ -1,6 +1,7 @@
 import type { Annotation, BridgeBackend } from './backend.js'
 import { DASHBOARDS, dashboard } from './dashboards.js'
 import { type Query, runQuery, type Series } from './query.js'
+import { ANNOTATIONS, allTargets, matchingTargets, readTargets } from './targets.js'
 
 /** What came by HTTP. */
 export interface BridgeRequest {
@@ -24,31 +25,11 @@ export class BridgeError extends Error {
   }
 }
 
-/** Every target that there is. A node that does not answer is left out. */
-async function targets(backend: BridgeBackend): Promise<string[]> {
-  const nodes = await backend.nodes()
-  const fields = await Promise.all(
-    nodes.map(async ({ name }) => {
-      try {
-        const [known] = await backend.fields(name)
-        return Object.keys(known).map((field) => `${name}::${field}`)
-      } catch {
-        return []
-      }
-    }),
-  )
-  return fields.flat()
-}
-
-async function matching(backend: BridgeBackend, text: unknown): Promise<string[]> {
-  const all = await targets(backend)
-  if (typeof text !== 'string' || text === '') return all
-  const wanted = text.toLowerCase()
-  return all.filter((target) => target.toLowerCase().includes(wanted))
-}
-
-/** Grafana's range and targets, of SimpleJson and of the simpod plugin. */
-function panelQuery(body: BridgeRequest['body']): { query: Query; refs: ReadonlyMap<string, string> } {
+/** Grafana's range and what it asks for in it, of SimpleJson and of the simpod plugin. */
+function panelQuery(body: BridgeRequest['body']): {
+  window: Omit<Query, 'targets'>
+  refs: ReadonlyMap<string, string>
+} {
   const { range, targets: wanted, intervalMs, interval, maxDataPoints } = body
   const { from, to } = (range ?? {}) as { from?: unknown; to?: unknown }
   const refs = new Map<string, string>()
@@ -59,8 +40,7 @@ function panelQuery(body: BridgeRequest['body']): { query: Query; refs: Readonly
   const ms = typeof intervalMs === 'number' ? intervalMs : intervalOf(interval)
   return {
     refs,
-    query: {
-      targets: [...refs.keys()],
+    window: {
       from: timeOf(from, 'range.from'),
       to: timeOf(to, 'range.to'),
       ...(ms === undefined ? {} : { intervalMs: ms }),
@@ -104,14 +84,37 @@ function datapoints({ times, values }: Series): [unknown, number][] {
 }
 
 const panel: Route = async (backend, { body }) => {
-  const { query, refs } = panelQuery(body)
-  const series = await runQuery(backend, query)
-  return series.map((one) => ({
-    target: one.target,
-    refId: refs.get(one.target),
-    datapoints: datapoints(one),
-    ...(one.error === undefined ? {} : { error: one.error }),
-  }))
+  const { window, refs } = panelQuery(body)
+  const asked = await readTargets(
+    backend,
+    [...refs.keys()].filter((text) => text !== ANNOTATIONS),
+  )
+  const targets = [...new Set([...asked.values()].flat())]
+  const found = new Map((await runQuery(backend, { ...window, targets })).map((one) => [one.target, one]))
+  const series = Array.from(asked, ([text, list]) =>
+    list.map((target) => {
+      const one = found.get(target) as Series
+      const error = one.error === undefined ? {} : { error: one.error }
+      return { target, refId: refs.get(text), datapoints: datapoints(one), ...error }
+    }),
+  )
+  const refId = refs.get(ANNOTATIONS)
+  return refId === undefined ? series.flat() : [...series.flat(), await annotationTable(backend, window, refId)]
+}
+
+/** Annotations as a table, which Grafana reads by the names of its columns. */
+async function annotationTable(backend: BridgeBackend, { from, to }: { from: number; to: number }, refId: string) {
+  const found = await backend.annotations(from, to)
+  return {
+    type: 'table',
+    refId,
+    columns: [
+      { text: 'time', type: 'time' },
+      { text: 'timeEnd', type: 'time' },
+      ...['title', 'text', 'tags'].map((text) => ({ text, type: 'string' })),
+    ],
+    rows: found.map(({ time, timeEnd, title, text, tags }) => [time, timeEnd ?? time, title, text, tags.join(',')]),
+  }
 }
 
 async function annotationsOf(backend: BridgeBackend, from: unknown, to: unknown): Promise<readonly Annotation[]> {
@@ -126,7 +129,7 @@ const annotations: Route = async (backend, { body }) => {
 
 /** The legacy face: SimpleJson, sisock-json-datasource. */
 const SIMPLE_JSON: Readonly<Record<string, Route>> = {
-  '/search': (backend, { body }) => matching(backend, body['target']),
+  '/search': (backend, { body }) => matchingTargets(backend, body['target']),
   '/query': panel,
   '/annotations': annotations,
   '/tag-keys': async () => [{ type: 'string', text: 'node' }],
@@ -136,11 +139,11 @@ const SIMPLE_JSON: Readonly<Record<string, Route>> = {
 /** The face of simpod-json-datasource; its `/query` is that above. */
 const SIMPOD: Readonly<Record<string, Route>> = {
   '/metrics': async (backend, { body }) =>
-    (await matching(backend, body['metric'])).map((target) => ({ label: target, value: target, payloads: [] })),
+    (await matchingTargets(backend, body['metric'])).map((target) => ({ label: target, value: target, payloads: [] })),
   '/metric-payload-options': async () => [],
   '/variable': async (backend, { body }) => {
     const { payload } = body as { payload?: { target?: unknown } }
-    return (await matching(backend, payload?.target)).map((target) => ({ __text: target, __value: target }))
+    return (await matchingTargets(backend, payload?.target)).map((target) => ({ __text: target, __value: target }))
   },
 }
 
@@ -154,10 +157,7 @@ const API: Readonly<Record<string, Route>> = {
     return Object.entries(fields).map(([name, info]) => ({ target: `${node}::${name}`, name, ...info }))
   },
   '/api/data': async (backend, { query }) => {
-    const known = new Set(query.getAll('target'))
-    // A comma may be a field's own: the whole text is looked for first.
-    const all = [...known].some((text) => text.includes(',')) ? new Set(await targets(backend)) : known
-    const wanted = [...known].flatMap((text) => (all.has(text) ? [text] : text.split(',')))
+    const wanted = [...new Set([...(await readTargets(backend, query.getAll('target'))).values()].flat())]
     if (wanted.length === 0) throw new BridgeError(400, 'which target? /api/data?target=NODE::FIELD&from=MS&to=MS')
     const number = (name: string): number | undefined => {
       const text = query.get(name)
@@ -174,7 +174,7 @@ const API: Readonly<Record<string, Route>> = {
     if (wanted.length === 1 && series[0]?.error !== undefined) throw new BridgeError(404, series[0].error)
     return query.get('shape') === 'long' ? longRows(series) : rows(series)
   },
-  '/api/targets': async (backend) => (await targets(backend)).map((target) => ({ text: target, value: target })),
+  '/api/targets': async (backend) => (await allTargets(backend)).map((target) => ({ text: target, value: target })),
   '/api/span': async (backend) => (await backend.span?.()) ?? null,
   '/api/annotations': async (backend, { query }) => annotationsOf(backend, query.get('from'), query.get('to')),
 }

@@ -2,6 +2,7 @@ import type { FieldsReply } from '../data.js'
 import type { Values } from '../data-reader.js'
 import { extremeRows, pick, strideRows } from '../min-stride.js'
 import type { BridgeBackend } from './backend.js'
+import { splitTarget } from './targets.js'
 
 /** What is asked for in a window. */
 export interface Query {
@@ -27,12 +28,6 @@ export interface Series {
 }
 
 const NOTHING = new Float64Array(0)
-
-/** The node and the field of a target. */
-export function splitTarget(target: string): readonly [node: string, field: string] | undefined {
-  const at = target.indexOf('::')
-  return at <= 0 || at + 2 >= target.length ? undefined : [target.slice(0, at), target.slice(at + 2)]
-}
 
 /** The least distance of points, s: what is asked, or what the number of points demands. */
 export function strideOf({ from, to, intervalMs, maxDataPoints }: Query): number | null {

@@ -1,5 +1,8 @@
 import type { BridgeBackend } from './backend.js'
 
+/** What simpod JSON asks for where it wants annotations: no node has such a target. */
+export const ANNOTATIONS = 'annotations'
+
 /** The node and the field of a target, `node::field`. */
 export function splitTarget(target: string): readonly [node: string, field: string] | undefined {
   const at = target.indexOf('::')

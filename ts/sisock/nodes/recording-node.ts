@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { type Batch, MeasurementBatch, nativeIdText, nsToSeconds, rowsOf, secondsToNs } from '../../batch/index.js'
 import type { LossRecord } from '../../session/ledger.js'
-import { openRecording, type RecordingSource, recordingInfo } from '../../store/index.js'
+import { FileExtents, openRecording, type ReadOptions, type RecordingSource, recordingInfo } from '../../store/index.js'
 import { extremeRows, strideRows } from '../min-stride.js'
 import { secondsOf } from './seconds.js'
 import { nodeName } from './source-node.js'
@@ -45,7 +45,11 @@ const GATHERED = 1 << 20
 export class RecordingNode extends TableNode {
   readonly #directory: string
   readonly #source: string
+  /** Files are opened where they have rows of a window: a recording may have thousands. */
+  readonly #extents = new FileExtents()
   #known: Known | undefined
+  /** What is written no more: its tables are read once. */
+  #finished: RecordingSource | undefined
   #readAt = 0
 
   constructor(directory: string, config: RecordingNodeConfig) {
@@ -114,8 +118,10 @@ export class RecordingNode extends TableNode {
     }
   }
 
-  async #open(selection: { since?: bigint; until?: bigint; signals?: readonly string[] }): Promise<RecordingSource> {
-    const [source] = await openRecording(this.#directory, { sources: [this.#source], ...selection })
+  async #open(selection: ReadOptions): Promise<RecordingSource> {
+    if (this.#finished !== undefined) return this.#finished.again(selection)
+    const options = { sources: [this.#source], extents: this.#extents }
+    const [source] = await openRecording(this.#directory, { ...options, ...selection })
     return source as RecordingSource
   }
 
@@ -124,7 +130,9 @@ export class RecordingNode extends TableNode {
     const now = Date.now()
     if (this.#known !== undefined && (this.#known.until === undefined || now - this.#readAt < 1000)) return this.#known
     this.#readAt = now
-    const [source, { sources }] = await Promise.all([this.#open({}), recordingInfo(this.#directory)])
+    // In this order: what is finished for the first is finished for the second.
+    const source = await this.#open({})
+    const { sources } = await recordingInfo(this.#directory, this.#extents)
     const info = sources.find(({ name }) => name === this.#source)
     const measurements = info?.tables.find(({ table }) => table === 'measurement')
     const { firstTime = null, lastTime = null } = measurements ?? {}
@@ -141,7 +149,8 @@ export class RecordingNode extends TableNode {
       }
       return { name: field, interval: rateHz ? 1 / rateHz : null, fields: { [field]: info }, span }
     })
-    const until = info?.isFinished ? undefined : (span?.to ?? 0)
+    const until = source.isFinished ? undefined : (span?.to ?? 0)
+    if (source.isFinished) this.#finished = source
     this.#known = { tables, signals, losses: source.losses, until }
     return this.#known
   }
