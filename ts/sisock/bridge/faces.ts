@@ -32,10 +32,11 @@ function panelQuery(body: BridgeRequest['body']): {
 } {
   const { range, targets: wanted, intervalMs, interval, maxDataPoints } = body
   const { from, to } = (range ?? {}) as { from?: unknown; to?: unknown }
-  const refs = new Map<string, string>()
+  const refs = new Map<string, Wanted>()
   for (const one of Array.isArray(wanted) ? wanted : []) {
-    const { target, refId, hide } = (one ?? {}) as { target?: unknown; refId?: unknown; hide?: unknown }
-    if (typeof target === 'string' && target !== '' && hide !== true) refs.set(target, String(refId ?? ''))
+    const { target, refId = '', hide, payload } = (one ?? {}) as Readonly<Record<string, unknown>>
+    if (typeof target !== 'string' || target === '' || hide === true) continue
+    refs.set(target, { refId: String(refId), isTyped: payload !== undefined })
   }
   const ms = typeof intervalMs === 'number' ? intervalMs : intervalOf(interval)
   return {
@@ -92,14 +93,28 @@ const panel: Route = async (backend, { body }) => {
   const targets = [...new Set([...asked.values()].flat())]
   const found = new Map((await runQuery(backend, { ...window, targets })).map((one) => [one.target, one]))
   const series = Array.from(asked, ([text, list]) =>
-    list.map((target) => {
-      const one = found.get(target) as Series
-      const error = one.error === undefined ? {} : { error: one.error }
-      return { target, refId: refs.get(text), datapoints: datapoints(one), ...error }
-    }),
+    list.map((target) => entryOf(found.get(target) as Series, refs.get(text) as Wanted)),
   )
-  const refId = refs.get(ANNOTATIONS)
-  return refId === undefined ? series.flat() : [...series.flat(), await annotationTable(backend, window, refId)]
+  const marks = refs.get(ANNOTATIONS)
+  return marks === undefined ? series.flat() : [...series.flat(), await annotationTable(backend, window, marks.refId)]
+}
+
+function entryOf(one: Series, { refId, isTyped }: Wanted): object {
+  const { target, error } = one
+  const type = one.values instanceof Float64Array ? 'number' : typeof one.values.find((value) => value !== null)
+  if (isTyped && (type === 'string' || type === 'boolean')) {
+    const rows = datapoints(one).map(([value, time]) => [time, value])
+    return {
+      type: 'table',
+      refId,
+      columns: [
+        { text: 'Time', type: 'time' },
+        { text: target, type },
+      ],
+      rows,
+    }
+  }
+  return { target, refId, datapoints: datapoints(one), ...(error === undefined ? {} : { error }) }
 }
 
 /** Annotations as a table, which Grafana reads by the names of its columns. */
