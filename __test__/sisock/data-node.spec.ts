@@ -1,5 +1,7 @@
 import test from 'ava'
+import { type Clock, systemClock } from '../../ts/session/clock.js'
 import type { DataReply, FieldsReply } from '../../ts/sisock/data.js'
+import { DataNodeConsumer } from '../../ts/sisock/data-node-consumer.js'
 import { DataNodeHub } from '../../ts/sisock/data-node-hub.js'
 import { DataNodeServer } from '../../ts/sisock/data-node-server.js'
 import { WampRouter } from '../../ts/sisock/router/router.js'
@@ -70,6 +72,75 @@ test('what is final is asked for once, what is not is asked for again', async (t
     [EPOCH + 79_990, EPOCH + 80_010],
     [EPOCH + 80_000, EPOCH + 80_010],
   ])
+})
+
+test('who comes under the name of a node that went is asked anew', async (t) => {
+  const home = await house(t)
+  await home.hub()
+  const consumer = await home.consumer()
+  const ask = async () => {
+    const { data } = await consumer.getData('formula', ['ramp'], EPOCH, EPOCH + 1)
+    return data['ramp']?.[0]
+  }
+  const first = new FormulaNode(home.server)
+  await first.connect()
+  t.is(await ask(), 0)
+  const went = new Promise<void>((resolve) => consumer.watch(({ kind }) => kind === 'subtracted' && resolve()))
+  await first.close()
+  await went
+  class Other extends FormulaNode {
+    override getData(fields: readonly string[], start: number, end: number, stride: number | null) {
+      const reply = super.getData(fields, start, end, stride)
+      return reply && { ...reply, data: { ramp: new Float64Array(10).fill(42) } }
+    }
+  }
+  const came = new Promise<void>((resolve) => consumer.watch(({ kind }) => kind === 'added' && resolve()))
+  await home.keep(new Other(home.server)).connect()
+  await came
+  t.is(await ask(), 42)
+})
+
+test('calls before the session has joined are refused by a code, and closing leaves no timer behind', async (t) => {
+  const home = await house(t)
+  await home.hub()
+  const waiting = new Set<() => void>()
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    elapsed: () => systemClock.elapsed(),
+    after(ms, call) {
+      const timer = systemClock.after(ms, () => {
+        waiting.delete(call)
+        call()
+      })
+      waiting.add(call)
+      return {
+        cancel: () => {
+          waiting.delete(call)
+          timer.cancel()
+        },
+      }
+    },
+  }
+  const early: Promise<unknown>[] = []
+  class Hasty extends DataNodeConsumer {
+    override onConnect(): void {
+      early.push(
+        this.call('a.b'),
+        this.register('a.b', () => null),
+        this.subscribe('a.b', () => {}),
+        this.publish('a.b'),
+      )
+      for (const one of early) one.catch(() => {})
+      super.onConnect()
+    }
+  }
+  const consumer = new Hasty({ ...home.server, clock })
+  await consumer.connect()
+  t.is(early.length, 4)
+  for (const one of early) await t.throwsAsync(one, { code: 'ERR_SESSION_NOT_CONNECTED' })
+  t.true(Array.isArray(await consumer.refresh()))
+  await consumer.close()
+  t.is(waiting.size, 0)
 })
 
 test('a range that is too much for the node is cut, and one that is asked in chunks too', async (t) => {

@@ -344,7 +344,7 @@ class NodeSession extends WampClient {
         if (turn !== this.#checks || this.state !== 'connected') continue
         try {
           const hub = await this.#hubId()
-          if (hub === null || hub === this.#hub) continue
+          if (turn !== this.#checks || hub === null || hub === this.#hub) continue
           if (hub !== undefined || !(await this.#isListed())) await this.#tryAdd()
           this.#hub = hub
         } catch (error) {
