@@ -25,10 +25,17 @@ export class BridgeError extends Error {
   }
 }
 
+/** What a panel wants of a target. */
+interface Wanted {
+  readonly refId: string
+  /** Whether it is simpod JSON that asks: Grafana takes `datapoints` for numbers there, whatever they are. */
+  readonly isTyped: boolean
+}
+
 /** Grafana's range and what it asks for in it, of SimpleJson and of the simpod plugin. */
 function panelQuery(body: BridgeRequest['body']): {
   window: Omit<Query, 'targets'>
-  refs: ReadonlyMap<string, string>
+  refs: ReadonlyMap<string, Wanted>
 } {
   const { range, targets: wanted, intervalMs, interval, maxDataPoints } = body
   const { from, to } = (range ?? {}) as { from?: unknown; to?: unknown }
@@ -100,8 +107,9 @@ const panel: Route = async (backend, { body }) => {
 }
 
 function entryOf(one: Series, { refId, isTyped }: Wanted): object {
-  const { target, error } = one
-  const type = one.values instanceof Float64Array ? 'number' : typeof one.values.find((value) => value !== null)
+  const { target, values, error } = one
+  const first = values instanceof Float64Array ? 0 : (values as readonly unknown[]).find((value) => value !== null)
+  const type = typeof first
   if (isTyped && (type === 'string' || type === 'boolean')) {
     const rows = datapoints(one).map(([value, time]) => [time, value])
     return {
