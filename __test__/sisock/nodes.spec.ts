@@ -226,6 +226,10 @@ test('a live source: numbers, texts, late samples, what is final, what is lost, 
     timeEnd: (EPOCH + 14) * 1000,
     tags: ['loss', 'wire', 'eeg-lab'],
   })
+  source.miss(at(15), at(16), 0)
+  t.like(new LocalBackend([node]).annotations((EPOCH + 15) * 1000, (EPOCH + 20) * 1000)[0], {
+    title: 'interrupted, nothing lost',
+  })
   source.rows(...Array.from({ length: 5000 }, (_, k) => [at(100) + BigInt(k) * 1_000_000n, 0, k] as const))
   t.is((await node.span())?.from, EPOCH + 100, 'what is older than `keep` is gone')
   await node.close()

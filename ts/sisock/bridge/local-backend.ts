@@ -82,7 +82,7 @@ function annotation(node: string, { from, to, at, count, bytes, cause, recovered
   return {
     time: ms(from ?? at),
     ...(to === null ? {} : { timeEnd: ms(to) }),
-    title: `lost: ${what}${came}`,
+    title: count === 0 ? 'interrupted, nothing lost' : `lost: ${what}${came}`,
     text: `${source}, by ${cause}`,
     tags: ['loss', cause, node],
   }
