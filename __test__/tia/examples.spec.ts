@@ -6,9 +6,14 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { recordingInfo } from '../../ts/store/index.js'
 import { Example } from '../example.js'
-import { freePort } from '../free-port.js'
 
-const on = (port: number, cwd: string) => ({ env: { PORT: String(port) }, cwd })
+const on = (port: string, cwd: string) => ({ env: { PORT: port }, cwd })
+
+/** An example that serves on a free port, and its port. */
+async function serving(t: ExecutionContext, name: string, cwd: string): Promise<[Example, string]> {
+  const server = new Example(t, name, [], on('0', cwd))
+  return [server, await server.printed(/listening on port (\d+)/)]
+}
 
 function folder(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'tia-examples-'))
@@ -17,9 +22,8 @@ function folder(t: ExecutionContext): string {
 }
 
 test.serial("pytia's page: the server and the client", async (t) => {
-  const [port, cwd] = [await freePort(), folder(t)]
-  const server = new Example(t, 'tia-server', [], on(port, cwd))
-  await server.printed(/listening on port/)
+  const cwd = folder(t)
+  const [server, port] = await serving(t, 'tia-server', cwd)
   const client = new Example(t, 'tia-client', [], on(port, cwd))
   t.is(await client.ended, 0, client.output)
   t.regex(client.output, /Packet contains 1 signals\nNumber\/timestamp\/ID: {2}0n \d+n 0n\nChannel counts: {2}\[ 3 \]/)
@@ -27,9 +31,8 @@ test.serial("pytia's page: the server and the client", async (t) => {
 })
 
 test.serial('a synthetic EEG, recorded and looked at', async (t) => {
-  const [port, cwd] = [await freePort(), folder(t)]
-  const server = new Example(t, 'tia-eeg-server', [], on(port, cwd))
-  await server.printed(/listening on port/)
+  const cwd = folder(t)
+  const [server, port] = await serving(t, 'tia-eeg-server', cwd)
   const recorder = new Example(t, 'tia-recorder', [], on(port, cwd))
   const view = new Example(t, 'tia-view', [], on(port, cwd))
   const url = await view.printed(/http:\/\/127\.0\.0\.1:\d+\//)

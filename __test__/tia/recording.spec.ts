@@ -79,9 +79,25 @@ function wanted(): unknown[] {
   return rows
 }
 
-const tail = (port: number, ...more: string[]): Promise<Ran> => {
+/** A run that serves on a free port, and its port. */
+async function serving(args: readonly string[]): Promise<{ port: string; ran: Promise<Ran> }> {
+  let told: (port: string) => void = () => {}
+  const port = new Promise<string>((resolve) => {
+    told = resolve
+  })
+  const ran = measurand(args, [], undefined, (text) => {
+    const bound = /(?:listening|serving tia) on port (\d+)/.exec(text)?.[1]
+    if (bound !== undefined) told(bound)
+  })
+  const ended = ran.then(({ stderr }) => {
+    throw new Error(`it has ended: ${stderr}`)
+  })
+  return { port: await Promise.race([port, ended]), ran }
+}
+
+const tail = (port: number | string, ...more: string[]): Promise<Ran> => {
   const url = `tia://127.0.0.1:${port}?anchor=${ANCHOR}`
-  return measurand(['tail', url, '--wait', '10s', '--limit', String(ROWS), '--json', ...more])
+  return measurand(['tail', url, '--limit', String(ROWS), '--json', ...more])
 }
 
 for (const transport of ['tcp', 'udp'] as const) {
@@ -113,20 +129,12 @@ for (const transport of ['tcp', 'udp'] as const) {
       wanted().map((row) => [(row as unknown[])[0], (row as unknown[])[3]]),
     )
 
-    const replay = await freePort()
-    const replayed = measurand([
-      'replay',
-      file,
-      '--raw',
-      '--speed',
-      'max',
-      '--to',
-      `tia://127.0.0.1:${replay}?listen=1`,
-    ])
-    const again = await tail(replay, '--transport', transport)
+    const to = 'tia://127.0.0.1?listen=1'
+    const replayed = await serving(['replay', file, '--raw', '--speed', 'max', '--to', to])
+    const again = await tail(replayed.port, '--transport', transport)
     t.is(again.code, 0, again.stderr)
     t.deepEqual(rowsOf(again), wanted())
-    const { code, stderr } = await replayed
+    const { code, stderr } = await replayed.ran
     t.is(code, 0, stderr)
     t.regex(stderr, /replayed [\d,]+ bytes/)
   })
@@ -139,13 +147,12 @@ test.serial('a recording is served again: the same rows, labels and subject', as
   const recorded = await measurand(['record', url, '--out', out, '--name', 'lab', '--limit', String(ROWS)])
   t.is(recorded.code, 0, recorded.stderr)
   for (const speed of ['max', '10']) {
-    const place = await freePort()
-    const options = ['--port', String(place), '--wait-subscriber', '--speed', speed]
-    const serving = measurand(['serve', 'tia', '--from', out, ...options])
-    const again = await tail(place)
-    t.is(again.code, 0, again.stderr)
-    t.deepEqual(rowsOf(again), wanted())
-    t.is((await serving).code, 0)
+    const options = ['--port', '0', '--wait-subscriber', '--speed', speed]
+    const again = await serving(['serve', 'tia', '--from', out, ...options])
+    const tailed = await tail(again.port)
+    t.is(tailed.code, 0, tailed.stderr)
+    t.deepEqual(rowsOf(tailed), wanted())
+    t.is((await again.ran).code, 0)
   }
   const bad = await measurand(['serve', 'tia', '--from', join(out, 'nothing')])
   t.is(bad.code, 1)
@@ -157,28 +164,11 @@ test.serial('a recording that was cut inside a packet is served without that pac
   const out = join(folder(t), 'rec')
   const url = `tia://127.0.0.1:${port}?anchor=${ANCHOR}`
   await measurand(['record', url, '--out', out, '--limit', '30'])
-  const place = await freePort()
-  const serving = measurand([
-    'serve',
-    'tia',
-    '--from',
-    out,
-    '--port',
-    String(place),
-    '--wait-subscriber',
-    '--speed',
-    'max',
-  ])
-  const again = await measurand([
-    'tail',
-    `tia://127.0.0.1:${place}?anchor=${ANCHOR}&state=1`,
-    '--wait',
-    '10s',
-    '--json',
-  ])
-  t.is(again.code, 0, again.stderr)
-  t.deepEqual(rowsOf(again), wanted().slice(0, 25))
-  await serving
+  const again = await serving(['serve', 'tia', '--from', out, '--port', '0', '--wait-subscriber', '--speed', 'max'])
+  const tailed = await measurand(['tail', `tia://127.0.0.1:${again.port}?anchor=${ANCHOR}&state=1`, '--json'])
+  t.is(tailed.code, 0, tailed.stderr)
+  t.deepEqual(rowsOf(tailed), wanted().slice(0, 25))
+  t.is((await again.ran).code, 0)
 })
 
 test.serial('the subject is in the session table, or its code, or nothing', async (t) => {

@@ -1,6 +1,7 @@
 // From a server to a client, each a process of its own.
 import { join } from 'node:path'
 import type { Case, Sample } from '../harness/bench.js'
+import { compiled } from '../harness/compiled.js'
 import { BenchProcess } from '../harness/process.js'
 import { nameOf, type Shape } from './packets.js'
 import { LSL, PYTIA, python } from './peers.js'
@@ -14,10 +15,9 @@ export function serverToClient(shape: Shape, quick: boolean): Case {
   // Long enough that compiling the programs does not count; a quarter for those that take much longer.
   const packets = Math.floor((quick ? 2e9 : 4e9) / size)
   const some = Math.ceil(packets / 4)
-  const ours = (form: string, count: number) => () =>
-    between(tsx('sender.ts', [channels, blocksize, count]), (port) =>
-      tsx('receiver.ts', [port, count, form, channels * blocksize]),
-    )
+  const sender = (count: number) => node('sender.ts', [channels, blocksize, count])
+  const ours = (form: string, count: number) => async () =>
+    between(await sender(count), (port) => node('receiver.ts', [port, count, form, channels * blocksize]))
   return {
     case: `server to client ${nameOf(shape)}, TCP, two processes`,
     unit: 'k packets/s',
@@ -28,10 +28,8 @@ export function serverToClient(shape: Shape, quick: boolean): Case {
       { who: 'measurand server, plain JavaScript', round: ours('plain', some) },
       {
         who: `measurand server, client of ${PYTIA}`,
-        round: () =>
-          between(tsx('sender.ts', [channels, blocksize, some]), (port) =>
-            run('pytia', 'pytia_client.py', [port, Math.ceil(some / 100)]),
-          ),
+        round: async () =>
+          between(await sender(some), (port) => run('pytia', 'pytia_client.py', [port, Math.ceil(some / 100)])),
       },
       {
         who: PYTIA,
@@ -45,8 +43,8 @@ export function serverToClient(shape: Shape, quick: boolean): Case {
         who: 'the same bytes by node:net alone',
         async round() {
           const bytes = packets * size
-          const sample = await between(tsx('bytes.ts', ['send', bytes]), (port) =>
-            tsx('bytes.ts', ['receive', port, bytes]),
+          const sample = await between(await node('bytes.ts', ['send', bytes]), (port) =>
+            node('bytes.ts', ['receive', port, bytes]),
           )
           return { ...sample, items: sample.items / size }
         },
@@ -64,18 +62,23 @@ export function manyClients(quick: boolean): Case {
     contenders: [
       {
         who: 'measurand',
-        round: () =>
-          between(tsx('sender.ts', [64, 8, 0, 128, 1000]), (port) => tsx('many.ts', [port, 128, quick ? 3 : 10])),
+        round: async () =>
+          between(await node('sender.ts', [64, 8, 0, 128, 1000]), (port) =>
+            node('many.ts', [port, 128, quick ? 3 : 10]),
+          ),
       },
     ],
   }
 }
 
 /** Starts a server, takes its port, and lets a client measure. */
-async function between(server: BenchProcess, clientOf: (port: string) => BenchProcess): Promise<Sample> {
+async function between(
+  server: BenchProcess,
+  clientOf: (port: string) => BenchProcess | Promise<BenchProcess>,
+): Promise<Sample> {
   try {
     const port = (await server.line(/^PORT \d+$/)).slice(5)
-    return await clientOf(port).sample()
+    return await (await clientOf(port)).sample()
   } finally {
     await server.kill()
   }
@@ -98,6 +101,7 @@ function run(peer: 'pytia' | 'pylsl', program: string, args: readonly (string | 
   })
 }
 
-function tsx(program: string, args: readonly (string | number)[]): BenchProcess {
-  return new BenchProcess(process.execPath, ['--import', 'tsx', join(here, program), ...args.map(String)])
+/** A program of ours, compiled as users run it. */
+async function node(program: string, args: readonly (string | number)[]): Promise<BenchProcess> {
+  return new BenchProcess(process.execPath, [await compiled(join(here, program)), ...args.map(String)])
 }

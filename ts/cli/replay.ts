@@ -4,7 +4,9 @@ import {
   CAPTURE_KIND,
   type CaptureItem,
   captureItems,
-  type Network,
+  type Replayed,
+  ReplayedPeer,
+  type ReplayPlace,
   sleep,
   systemClock,
   systemNetwork,
@@ -13,11 +15,6 @@ import {
 import { type Call, type Command, EXIT } from './command.js'
 import { cliError } from './error-codes.js'
 import { parseChoice } from './values.js'
-
-/** How long the peer may take to read the last bytes, ms. */
-const LINGER = 5000
-/** How long an answer waits for the request that it had followed, ms. */
-const PATIENCE = 1000
 
 /** Schemes of which only the server's end is replayed: it never asks the same twice, or answers on several connections. */
 const LISTENERS: ReadonlySet<string> = new Set(['sisock', 'streamsea'])
@@ -52,48 +49,40 @@ export const command: Command = {
     if (replay !== undefined)
       return replayTo(call, place, await replay(), paced(captureItems(bytesOf(file)), speed, call.signal))
     const transport = await transportOf(url, listens, place, call)
-    const peer = new Peer(transport)
+    const peer = new ReplayedPeer(call.signal)
+    transport.start({ onChunk: (chunk) => peer.says(chunk.length), onClose: () => peer.leaves() })
     call.signal.addEventListener('abort', () => transport.close(), { once: true })
     const wanted = listens ? 'received' : 'sent'
-    let [bytes, items, asked] = [0, 0, 0]
+    let [bytes, items] = [0, 0]
     /** Frames of a message that is not whole yet. */
     let frames: Uint8Array[] = []
     for await (const item of paced(captureItems(bytesOf(file)), speed, call.signal)) {
       if (item.direction !== wanted) {
-        asked += item.bytes.length
+        peer.expect(item.bytes.length)
         continue
       }
       frames.push(Uint8Array.from(item.bytes))
       bytes += item.bytes.length
       items++
       if (item.kind === CAPTURE_KIND.zeromqMore) continue
-      await peer.sent(asked, call.signal)
-      await Promise.race([sent(transport, frames), peer.closed])
+      await peer.caughtUp()
+      await Promise.race([sent(transport, frames), peer.gone])
       frames = []
     }
     transport.end()
-    await Promise.race([peer.closed, sleep(systemClock, LINGER, call.signal).catch(() => {})])
-    return summary(call, bytes, items)
+    await peer.left()
+    return summary(call, { bytes, items })
   },
 }
 
-async function summary(call: Call, bytes: number, items: number): Promise<number> {
+async function summary(call: Call, { bytes, items }: Replayed): Promise<number> {
   if (call.json) await call.out.json({ event: 'summary', bytes, items })
   else call.err.write(`replayed ${bytes.toLocaleString('en-US')} bytes in ${items.toLocaleString('en-US')} pieces\n`)
   return call.signal.aborted ? EXIT.interrupted : EXIT.done
 }
 
-/** Plays the server's end of a capture for a client; gives bytes and items that were sent. */
-type ReplayCapture = (
-  items: AsyncIterable<CaptureItem>,
-  place: {
-    readonly network: Network
-    readonly host: string
-    readonly port: number
-    readonly signal: AbortSignal
-    onListening(port: number): void
-  },
-) => Promise<{ bytes: number; items: number }>
+/** Plays the server's end of a capture for a client. */
+type ReplayCapture = (items: AsyncIterable<CaptureItem>, place: ReplayPlace) => Promise<Replayed>
 
 /** Systems whose servers do more than to send on one connection. */
 const REPLAYS: Readonly<Record<string, (() => Promise<ReplayCapture>) | undefined>> = {
@@ -109,8 +98,10 @@ async function replayTo(
   items: AsyncIterable<CaptureItem>,
 ): Promise<number> {
   const onListening = (port: number): void => void call.err.write(`listening on port ${port}\n`)
-  const sent = await replayCapture(items, { ...place, network: systemNetwork, signal: call.signal, onListening })
-  return summary(call, sent.bytes, sent.items)
+  return summary(
+    call,
+    await replayCapture(items, { ...place, network: systemNetwork, signal: call.signal, onListening }),
+  )
 }
 
 /** What carries the bytes: a connection, or a socket of the library that carries the system's messages. */
@@ -143,39 +134,6 @@ async function accepted(
   const transport = await client
   await listener.close()
   return transport
-}
-
-/** The other end: what it sends is counted and not looked at. */
-class Peer {
-  /** Resolves when it has hung up. */
-  readonly closed: Promise<void>
-  #bytes = 0
-  #waiting: { bytes: number; resolve: () => void } | undefined
-
-  constructor(transport: Transport) {
-    this.closed = new Promise((resolve) => {
-      transport.start({
-        onChunk: (chunk) => {
-          this.#bytes += chunk.length
-          if (this.#waiting !== undefined && this.#bytes >= this.#waiting.bytes) this.#waiting.resolve()
-        },
-        onClose: () => resolve(),
-      })
-    })
-  }
-
-  /**
-   * Resolves when it has sent so many bytes, as the captured one had before it was answered; or after a second, as it
-   * may say the same in fewer.
-   */
-  async sent(bytes: number, signal: AbortSignal): Promise<void> {
-    if (this.#bytes >= bytes) return
-    const enough = new Promise<void>((resolve) => {
-      this.#waiting = { bytes, resolve }
-    })
-    await Promise.race([enough, this.closed, sleep(systemClock, PATIENCE, signal)])
-    this.#bytes = Math.max(this.#bytes, bytes)
-  }
 }
 
 function sent(transport: Transport, frames: readonly Uint8Array[]): Promise<void> {

@@ -1,23 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { CAPTURE_KIND, type CaptureItem } from '../session/capture.js'
-import { sleep, systemClock } from '../session/clock.js'
 import { sessionError } from '../session/error-codes.js'
+import { type Replayed, ReplayedPeer, type ReplayPlace } from '../session/replayed-peer.js'
 import { framingOfHead } from './capture.js'
 import { sisockError } from './error-codes.js'
 import type { Framing } from './serializer.js'
-
-/** Where a capture is replayed. */
-export interface ReplayPlace {
-  readonly host: string
-  readonly port: number
-  readonly signal: AbortSignal
-  onListening(port: number): void
-}
-
-/** ms that a client may take to ask as the captured one had before. */
-const PATIENCE = 1000
-const LINGER = 5000
 
 /**
  * Is the router of a capture for a client that does again what the captured one did: what had been received is sent
@@ -25,10 +13,7 @@ const LINGER = 5000
  *
  * @returns bytes and items that were sent
  */
-export async function replayCapture(
-  items: AsyncIterable<CaptureItem>,
-  place: ReplayPlace,
-): Promise<{ bytes: number; items: number }> {
+export async function replayCapture(items: AsyncIterable<CaptureItem>, place: ReplayPlace): Promise<Replayed> {
   const { WebSocketServer } = await import('ws').catch((cause: unknown) => {
     throw sessionError('ERR_SESSION_TRANSPORT_MISSING', 'npm install ws', { system: 'sisock', cause })
   })
@@ -71,14 +56,13 @@ class ReplayRouter {
   #socket: WebSocket | undefined
   /** Those that have connected and are not served yet. */
   readonly #clients: WebSocket[] = []
-  /** Messages that the client has sent, and those that the captured one had. */
-  #got = 0
-  #wanted = 0
-  #wake: () => void = () => {}
+  /** Whoever is served: its messages are counted. */
+  #client: ReplayedPeer
   #connected: () => void = () => {}
 
   private constructor(Server: typeof WebSocketServer, { host, port, signal }: ReplayPlace) {
     this.#signal = signal
+    this.#client = new ReplayedPeer(signal)
     this.#server = new Server({
       host,
       port,
@@ -111,8 +95,8 @@ class ReplayRouter {
   async connection(framing: Framing): Promise<void> {
     this.#framing = framing
     this.#socket?.close(1001)
-    this.#got = 0
-    this.#wanted = 0
+    const client = new ReplayedPeer(this.#signal)
+    this.#client = client
     if (this.#clients.length === 0) {
       await new Promise<void>((resolve, reject) => {
         this.#connected = resolve
@@ -122,28 +106,20 @@ class ReplayRouter {
     const socket = this.#clients.shift() as WebSocket
     this.#socket = socket
     socket.on('error', () => {})
-    socket.on('close', () => this.#wake())
-    socket.on('message', (data: Buffer) => {
-      this.#got += count(framing, data)
-      if (this.#got >= this.#wanted) this.#wake()
-    })
+    socket.on('close', () => client.leaves())
+    socket.on('message', (data: Buffer) => client.says(count(framing, data)))
   }
 
   /** What the captured client sent. */
   expect(bytes: Uint8Array): void {
-    this.#wanted += count(this.#framing as Framing, Buffer.from(bytes))
+    this.#client.expect(count(this.#framing as Framing, Buffer.from(bytes)))
   }
 
   /** Sends when the client has asked; `false` where it has gone. */
   async send(bytes: Uint8Array): Promise<boolean> {
     const { isBinary } = this.#framing as Framing
     const socket = this.#socket as WebSocket
-    if (this.#got < this.#wanted && socket.readyState === socket.OPEN) {
-      const asked = new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      await Promise.race([asked, sleep(systemClock, PATIENCE, this.#signal)])
-    }
+    await this.#client.caughtUp()
     if (socket.readyState !== socket.OPEN) return false
     await new Promise<void>((resolve) => socket.send(Uint8Array.from(bytes), { binary: isBinary }, () => resolve()))
     return true
@@ -151,10 +127,7 @@ class ReplayRouter {
 
   /** Resolves when the client has hung up, or does not for long. */
   async over(): Promise<void> {
-    const socket = this.#socket
-    if (socket === undefined || socket.readyState === socket.CLOSED) return
-    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-    await Promise.race([closed, sleep(systemClock, LINGER, this.#signal).catch(() => {})])
+    if (this.#socket !== undefined) await this.#client.left()
   }
 
   close(): void {

@@ -3,9 +3,10 @@ export type { Message } from './codec.js'
 export { type Reply, TiAConnectionHandler } from './connection-handler.js'
 export type { DataOptions } from './data-connection.js'
 export type { MetaInfo, SignalChoice, SignalInfo, Subject } from './meta-info.js'
+export type { UdpOptions } from './outgoing-streams.js'
 export { type BlockShape, type PacketLayout, TiAPacket } from './packet.js'
 export { PacketBatch } from './packet-batch.js'
-export { type HandlerClass, TiAServer, type TiAServerOptions, type UdpOptions } from './server.js'
+export { type HandlerClass, TiAServer, type TiAServerOptions } from './server.js'
 export { type SignalCallback, type SignalOptions, TiASignalConfig } from './signal-config.js'
 export {
   type Dialect,

@@ -2,25 +2,16 @@ import {
   aborted,
   type CaptureItem,
   type Listener,
-  type Network,
+  type Replayed,
+  ReplayedPeer,
+  type ReplayPlace,
   sessionError,
   type Transport,
 } from '../session/index.js'
+import type { Message, MessageReader } from './codec.js'
+import { messageReader } from './control-connection.js'
 
-/** Where a capture is replayed. */
-export interface ReplayPlace {
-  readonly network: Network
-  readonly host: string
-  /** Of the control connection. */
-  readonly port: number
-  readonly signal: AbortSignal
-  onListening(port: number): void
-}
-
-/** ms that a client may take to ask as the captured one had before. */
-const PATIENCE = 1000
-const LINGER = 5000
-const PORT = /Port: ?(\d+)/
+const PORT = /ConnectionPort: ?(\d+)/
 
 /**
  * Is the server of a capture for one client: what had been received is sent again, on the control connection, the data
@@ -29,10 +20,7 @@ const PORT = /Port: ?(\d+)/
  *
  * @returns bytes and items that were sent
  */
-export async function replayCapture(
-  items: AsyncIterable<CaptureItem>,
-  place: ReplayPlace,
-): Promise<{ bytes: number; items: number }> {
+export async function replayCapture(items: AsyncIterable<CaptureItem>, place: ReplayPlace): Promise<Replayed> {
   const replay = new Replay(place)
   try {
     await replay.listen()
@@ -50,12 +38,11 @@ export async function replayCapture(
 /** A connection of the capture. */
 interface Connection {
   transport: Transport | undefined
-  /** Bytes that the client has sent, and those that the captured one had. */
-  got: number
-  wanted: number
+  readonly isControl: boolean
+  /** Of the captured requests. */
+  readonly captured: MessageReader
   /** The captured request that is answered next. */
-  asked: string
-  wake: () => void
+  asked: Message | undefined
   readonly closed: Promise<void>
   isClosed: boolean
 }
@@ -70,10 +57,13 @@ class Replay {
   /** Data connections in the order of the replies that named their ports. */
   readonly #data: Promise<Transport>[] = []
   readonly #controlChannels: number[] = []
+  /** Counts the client's requests, on whatever connection: a reply and what is streamed behind it wait for them. */
+  readonly #client: ReplayedPeer
   #onControl: () => void = () => {}
 
   constructor(place: ReplayPlace) {
     this.#place = place
+    this.#client = new ReplayedPeer(place.signal)
   }
 
   /** Whether the client has hung up. */
@@ -95,12 +85,14 @@ class Replay {
   async take({ channel, direction, bytes }: CaptureItem): Promise<void> {
     const connection = await this.#connectionOf(channel, direction, bytes)
     if (direction === 'sent') {
-      connection.wanted += bytes.length
-      connection.asked = Buffer.from(bytes).toString('latin1')
+      for (const request of messagesOf(connection.captured, bytes)) {
+        connection.asked = request
+        this.#client.expect(1)
+      }
       return
     }
-    await this.#asked(connection)
-    const text = connection.wanted > 0 ? Buffer.from(bytes).toString('latin1') : ''
+    await this.#client.caughtUp()
+    const text = connection.isControl ? Buffer.from(bytes).toString('latin1') : ''
     const sent = PORT.test(text) ? await this.#withPort(text, connection) : Uint8Array.from(bytes)
     const written = new Promise<void>((resolve) => connection.transport?.write(sent, resolve))
     // A client that has what it wants hangs up.
@@ -114,8 +106,8 @@ class Replay {
   async finish(): Promise<void> {
     const connections = [...this.#connections.values()]
     for (const { transport } of connections) transport?.end()
-    const closed = Promise.all(connections.map((connection) => connection.closed))
-    await Promise.race([closed, this.#later(LINGER)])
+    void Promise.all(connections.map((connection) => connection.closed)).then(() => this.#client.leaves())
+    await this.#client.left()
   }
 
   async close(): Promise<void> {
@@ -130,10 +122,10 @@ class Replay {
     const closed = new Promise<void>((resolve) => {
       close = resolve
     })
-    const fresh = { transport: undefined, got: 0, wanted: 0, asked: '', wake: () => {} }
-    const connection: Connection = { ...fresh, closed, isClosed: false }
-    this.#connections.set(channel, connection)
     const isControl = direction === 'sent' && Buffer.from(bytes.subarray(0, 4)).toString() === 'TiA '
+    const requests = { captured: messageReader(true, {}), asked: undefined }
+    const connection: Connection = { transport: undefined, isControl, ...requests, closed, isClosed: false }
+    this.#connections.set(channel, connection)
     if (isControl) this.#controlChannels.push(channel)
     // Connections are numbered as they were made, and each reply with a port led to one.
     const data = this.#data[channel - this.#controlChannels.filter((control) => control < channel).length]
@@ -141,14 +133,12 @@ class Replay {
       throw sessionError('ERR_SESSION_CAPTURE_FORMAT', 'a data connection that no reply has named')
     }
     connection.transport = await this.#unlessAborted(isControl ? this.#control() : (data as Promise<Transport>))
+    const heard = messageReader(true, {})
     connection.transport.start({
-      onChunk: (chunk) => {
-        connection.got += chunk.length
-        connection.wake()
-      },
+      onChunk: (chunk) => this.#client.says([...messagesOf(heard, chunk)].length),
       onClose: () => {
         connection.isClosed = true
-        connection.wake()
+        if (this.isOver) this.#client.leaves()
         close()
       },
     })
@@ -166,18 +156,6 @@ class Replay {
     }
   }
 
-  /** Waits for the request that the captured reply had followed. */
-  async #asked(connection: Connection): Promise<void> {
-    const late = Promise.race([this.#later(PATIENCE), connection.closed]).then(() => 'late')
-    while (connection.got < connection.wanted) {
-      const woken = new Promise<void>((resolve) => {
-        connection.wake = resolve
-      })
-      if ((await Promise.race([woken, late])) === 'late') break
-    }
-    connection.got = Math.max(connection.got, connection.wanted)
-  }
-
   /** The reply with a port on which the data connection can be made. */
   async #withPort(text: string, control: Connection): Promise<Uint8Array> {
     const wanted = Number(PORT.exec(text)?.[1])
@@ -187,7 +165,7 @@ class Replay {
       accept = resolve
     })
     const peer = control.transport?.peer ?? ''
-    if (/GetDataConnection: ?UDP/i.test(control.asked)) {
+    if (control.asked?.parameter?.toUpperCase() === 'UDP') {
       const remote = { host: peer.slice(0, peer.lastIndexOf(':')).replace('::ffff:', ''), port: wanted }
       this.#data.push(network.datagrams({ remote }))
       return Buffer.from(text, 'latin1')
@@ -203,10 +181,6 @@ class Replay {
     )
   }
 
-  #later(ms: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, ms).unref())
-  }
-
   #unlessAborted<T>(promise: Promise<T>): Promise<T> {
     const { signal } = this.#place
     const abort = new Promise<never>((_, reject) => {
@@ -215,5 +189,15 @@ class Replay {
     })
     abort.catch(() => {})
     return Promise.race([promise, abort])
+  }
+}
+
+/** The messages that a piece makes whole; none where it is none, as whoever sent it will be told. */
+function* messagesOf(reader: MessageReader, piece: Uint8Array): Iterable<Message> {
+  try {
+    reader.push(piece)
+    for (let message = reader.next(); message; message = reader.next()) yield message
+  } catch {
+    // What is no message asks for nothing.
   }
 }

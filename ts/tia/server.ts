@@ -7,28 +7,14 @@ import {
   sessionError,
   type Transport,
 } from '../session/index.js'
-import {
-  type ChannelSelection,
-  call,
-  encodeMessage,
-  PacketBuilder,
-  type Selection,
-  type SourceSignal,
-} from './codec.js'
+import { call, PacketBuilder, type Selection, type SourceSignal } from './codec.js'
 import { type Host, TiAConnectionHandler } from './connection-handler.js'
 import { tiaError } from './error-codes.js'
 import { type MetaInfo, type Subject, writeMetaInfo } from './meta-info.js'
-import { type Build, OutgoingStream } from './outgoing-stream.js'
+import { OutgoingStreams, type UdpOptions } from './outgoing-streams.js'
+import { ServerState } from './server-state.js'
 import type { TiASignalConfig } from './signal-config.js'
 import { bitOf, type Dialect, nameOfBit } from './signal-type.js'
-
-/** How a server sends datagrams. */
-export interface UdpOptions {
-  /** The port that they are sent to; 9998 unless told. */
-  readonly port?: number
-  /** A broadcast address, as libtia has; by default they go to each client's own address. */
-  readonly broadcast?: string
-}
 
 /** What a server can be given. */
 export interface TiAServerOptions extends SessionOptions {
@@ -36,7 +22,10 @@ export interface TiAServerOptions extends SessionOptions {
   readonly dialect?: Dialect
   /** What happens when a client does not keep up; `drop-oldest` unless told. Under `block`, `push` says so. */
   readonly policy?: Policy
-  /** Bytes that may wait for one client; 8 MiB unless told. */
+  /**
+   * Bytes that may wait for one client; 8 MiB unless told, under `block` 1 MiB: what waits longer is colder when the
+   * kernel takes it.
+   */
   readonly queueBytes?: number
   /** How long packets may gather before they are sent, ms; 1 unless told. Many clients are cheaper with more. */
   readonly maxDelay?: number
@@ -50,7 +39,6 @@ export interface TiAServerOptions extends SessionOptions {
 /** A class that answers control connections. */
 export type HandlerClass = typeof TiAConnectionHandler
 
-const DATAGRAM = 65_507
 const FLUSH_BYTES = 256 * 1024
 /** Samples of a push that are not gathered with others first. */
 const DIRECT_BYTES = 64 * 1024
@@ -75,9 +63,8 @@ export class TiAServer extends Session {
   readonly #Handler: HandlerClass
   readonly #options: TiAServerOptions
   readonly #handlers = new Set<TiAConnectionHandler>()
-  readonly #streams = new Set<OutgoingStream>()
-  readonly #udp = new Map<string, { stream: OutgoingStream; port: number; users: number }>()
-  readonly #watchers = new Set<Transport>()
+  readonly #streams: OutgoingStreams
+  readonly #serverState: ServerState
   /** Header times of the packets that wait. */
   #times = new Float64Array(64)
   #waiting = 0
@@ -87,7 +74,6 @@ export class TiAServer extends Session {
   #builder: PacketBuilder | undefined
   #pacer: Pacer | undefined
   #listener: Listener | undefined
-  #stateListener: Listener | undefined
   #isSingle = false
   #startedAt = 0
   #sent = 0
@@ -105,6 +91,17 @@ export class TiAServer extends Session {
     this.#address = address
     this.#Handler = Handler
     this.#options = options
+    this.#serverState = new ServerState(this.network, this.#host)
+    this.#streams = new OutgoingStreams({
+      network: this.network,
+      clock: this.clock,
+      stats: this.stats,
+      host: this.#host,
+      policy: this.#policy,
+      queueBytes: options.queueBytes ?? (this.#policy === 'block' ? 1 << 20 : 8 << 20),
+      udp: options.udp ?? {},
+      onOverflow: (code, message) => this.status.emit('peer-overflow', { code, message }),
+    })
   }
 
   /**
@@ -124,8 +121,7 @@ export class TiAServer extends Session {
       this.#isSingle = isSingle
       const { packetLimit = 8 << 20 } = this.#options
       this.#builder = call(() => new PacketBuilder(this.#signals.map(sourceOf(this.#master)), 0, packetLimit))
-      const [host, port] = this.#address
-      const endpoint = { host: host === '' ? '0.0.0.0' : host, port }
+      const endpoint = { host: this.#host, port: this.#address[1] }
       this.#listener = await this.network.listen(endpoint, (transport) => this.#accept(transport))
     } catch (error) {
       this.fail(error as Error)
@@ -151,9 +147,7 @@ export class TiAServer extends Session {
 
   /** Clients that packets go out to. */
   get receivers(): number {
-    let receivers = 0
-    for (const stream of this.#streams) if (stream.isRunning) receivers++
-    return receivers
+    return this.#streams.running
   }
 
   /** Packets made so far. */
@@ -214,7 +208,7 @@ export class TiAServer extends Session {
 
   /** Resolves when every client has room. */
   async ready(): Promise<void> {
-    for (const stream of this.#streams) await stream.ready()
+    await this.#streams.ready()
   }
 
   /**
@@ -229,20 +223,29 @@ export class TiAServer extends Session {
   protected async deliverRest(): Promise<void> {
     this.#pacer?.stop()
     this.#flush()
-    this.#tellShutdown()
+    this.#serverState.end()
     await Promise.all([...this.#handlers].map((handler) => handler.end()))
   }
 
   protected async shut(): Promise<void> {
     this.#pacer?.stop()
-    this.#tellShutdown()
+    this.#serverState.end()
     for (const handler of this.#handlers) handler.close()
-    for (const stream of this.#streams) stream.close()
-    await Promise.all([this.#listener?.close(), this.#stateListener?.close()])
+    this.#streams.close()
+    await Promise.all([this.#listener?.close(), this.#serverState.close()])
   }
 
   get #master(): TiASignalConfig {
     return this.#signals[0] as TiASignalConfig
+  }
+
+  get #host(): string {
+    const [host] = this.#address
+    return host === '' ? '0.0.0.0' : host
+  }
+
+  get #policy(): Policy {
+    return this.#options.policy ?? 'drop-oldest'
   }
 
   get #delay(): number {
@@ -250,7 +253,7 @@ export class TiAServer extends Session {
   }
 
   #accept(transport: Transport): void {
-    const handler = new this.#Handler(this, transport, this.#host)
+    const handler = new this.#Handler(this, transport, this.#forHandlers)
     this.#handlers.add(handler)
     this.status.emit('peer-joined', { peer: transport.peer })
     handler.start(() => {
@@ -260,97 +263,20 @@ export class TiAServer extends Session {
     })
   }
 
-  readonly #host: Host = {
+  readonly #forHandlers: Host = {
     metaInfoXml: () => writeMetaInfo(this.metaInfo, this.#options.dialect ?? 'pytia'),
     offered: () =>
       this.#signals.map(({ sigtype, channels, blocksize }) => ({ bit: bitOf(sigtype), channels, blocksize })),
     limits: () => ({ contentLimit: this.#options.contentLimit ?? 1 << 20 }),
-    openTcp: (selection) => this.#openTcp(selection),
-    openUdp: (host) => this.#openUdp(host),
-    release: (stream) => this.#release(stream),
-    openState: () => this.#openState(),
+    openTcp: (selection) => this.#streams.openTcp(selection),
+    openUdp: (peer) => this.#streams.openUdp(peer, this.#packetBytes),
+    release: (stream) => this.#streams.release(stream),
+    openState: () => this.#serverState.open(),
   }
 
-  async #openTcp(selection: ChannelSelection | undefined): Promise<{ stream: OutgoingStream; listener: Listener }> {
-    const stream = this.#newStream(selection)
-    const host = this.#address[0] === '' ? '0.0.0.0' : this.#address[0]
-    const listener: Listener = await this.network.listen({ host, port: 0 }, (transport) => {
-      if (stream.isConnected) {
-        transport.close()
-        return
-      }
-      void listener.close()
-      stream.connect(transport, () => this.#streams.delete(stream))
-    })
-    return { stream, listener }
-  }
-
-  async #openUdp(peer: string): Promise<{ stream: OutgoingStream; port: number } | string> {
-    const { port = 9998, broadcast } = this.#options.udp ?? {}
-    const all = this.#signals.reduce((bytes, signal) => bytes + 4 * signal.samples, 33 + 4 * this.#signals.length)
-    if (all > DATAGRAM) return 'A packet is longer than a datagram!'
-    const subnet = (host: string): string => host.replace('::ffff:', '').split('.').slice(0, 3).join('.')
-    if (broadcast !== undefined && subnet(broadcast) !== subnet(peer)) return 'Target and remote subnet do not match!'
-    const host = broadcast ?? peer.replace('::ffff:', '')
-    const known = this.#udp.get(host)
-    if (known !== undefined) {
-      known.users++
-      return known
-    }
-    const transport = await this.network.datagrams({ remote: { host, port, broadcast: broadcast !== undefined } })
-    const stream = this.#newStream(undefined, true)
-    stream.connect(transport, () => this.#streams.delete(stream))
-    const opened = { stream, port, users: 1 }
-    this.#udp.set(host, opened)
-    return opened
-  }
-
-  #newStream(selection: ChannelSelection | undefined, isDatagram = false): OutgoingStream {
-    const stream = new OutgoingStream({
-      clock: this.clock,
-      stats: this.stats,
-      policy: this.#options.policy ?? 'drop-oldest',
-      queueBytes: this.#options.queueBytes ?? 8 << 20,
-      selection,
-      isDatagram,
-      onDrop: (samples) => {
-        this.stats.dropped += samples
-      },
-      onOverflow: (error) => {
-        stream.close()
-        this.status.emit('peer-overflow', { code: error.code, message: error.message })
-      },
-    })
-    this.#streams.add(stream)
-    return stream
-  }
-
-  #release(stream: OutgoingStream): void {
-    for (const [host, shared] of this.#udp) {
-      if (shared.stream !== stream) continue
-      shared.users--
-      if (shared.users > 0) return
-      this.#udp.delete(host)
-    }
-    stream.close()
-    this.#streams.delete(stream)
-  }
-
-  async #openState(): Promise<number> {
-    const host = this.#address[0] === '' ? '0.0.0.0' : this.#address[0]
-    this.#stateListener ??= await this.network.listen({ host, port: 0 }, (transport) => {
-      this.#watchers.add(transport)
-      transport.start({ onChunk: () => {}, onClose: () => this.#watchers.delete(transport) })
-      transport.write(encodeMessage('ServerStateRunning'))
-    })
-    return this.#stateListener.port
-  }
-
-  /** Tells the watchers, once, that it is over. */
-  #tellShutdown(): void {
-    for (const watcher of this.#watchers) watcher.write(encodeMessage('ServerStateShutdown'))
-    for (const watcher of this.#watchers) watcher.end()
-    this.#watchers.clear()
+  /** Bytes of a packet with a block of every signal. */
+  get #packetBytes(): number {
+    return this.#signals.reduce((bytes, signal) => bytes + 4 * signal.samples, 33 + 4 * this.#signals.length)
   }
 
   /** Asks the callbacks for the packets that are due. */
@@ -427,28 +353,20 @@ export class TiAServer extends Session {
     const buffer = this.#buffer(call(() => builder.byteLengthWith(direct.length)))
     const length = call(() => builder.build(direct, this.#times.subarray(0, packets), buffer))
     const samples = this.#pushedSamples + direct.length
-    const build: Build = {
+    const build = {
       bytes: buffer.subarray(0, length),
       first: this.#sent,
       packets,
       samples,
-      renumbered: new Map(),
+      renumbered: new Map<number, Uint8Array>(),
     }
     this.#waiting = 0
     this.#pushedSamples = 0
     this.#sent += packets
-    let users = 1
-    const done = (): void => {
-      users--
-      if (users === 0 && this.#pool.length < 16) this.#pool.push(buffer)
-    }
-    let mayGoOn = true
-    for (const stream of this.#streams) {
-      users++
-      if (!stream.send(build, done)) mayGoOn = false
-    }
-    done()
-    return mayGoOn || (this.#options.policy ?? 'drop-oldest') !== 'block'
+    const mayGoOn = this.#streams.send(build, () => {
+      if (this.#pool.length < 16) this.#pool.push(buffer)
+    })
+    return mayGoOn || this.#policy !== 'block'
   }
 
   #buffer(size: number): Uint8Array {
