@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import type { MeasurementBatch } from '../../ts/batch/index.js'
-import { imbalance } from '../../ts/session/index.js'
+import { imbalance, type Transport } from '../../ts/session/index.js'
 import { StoreSink } from '../../ts/store/index.js'
 import { readState } from '../../ts/store/reader.js'
 import { TIA_SIG_EEG, TIA_SIG_EMG, TiASignalConfig } from '../../ts/tia/index.js'
@@ -227,30 +227,41 @@ test('late and doubled datagrams: what was missing is recovered, what came twice
   await pair.close(client)
 })
 
-test('a lying packet costs its connection, not the session', async (t) => {
-  const pair = new Pair()
-  const bad = readFileSync(new URL('../vectors/tia/synthetic/bad-size-lies.bin', import.meta.url))
-  let times = 0
+/** A server of one channel in plain text, which gives every data connection to `serve`. */
+async function scripted(pair: Pair, serve: (data: Transport) => void, onStop = (): void => {}): Promise<void> {
+  const xml =
+    '<tiaMetaInfo version="1.0"><signal type="eeg" samplingRate="1" blockSize="1" numChannels="1"/></tiaMetaInfo>'
   await pair.network.listen({ host: '127.0.0.1', port: 9000 }, (transport) => {
+    const answer = (text: string): string => {
+      if (text.includes('MetaInfo')) return `MetaInfo\nContent-Length:${xml.length}\n\n${xml}`
+      return text.includes('GetData') ? 'DataConnectionPort: 9001\n\n' : 'OK\n\n'
+    }
     transport.start({
       onChunk: (bytes) => {
         const text = Buffer.from(bytes).toString()
-        const xml =
-          '<tiaMetaInfo version="1.0"><signal type="eeg" samplingRate="1" blockSize="1" numChannels="1"/></tiaMetaInfo>'
-        const reply = text.includes('MetaInfo')
-          ? `MetaInfo\nContent-Length:${xml.length}\n\n${xml}`
-          : text.includes('GetData')
-            ? 'DataConnectionPort: 9001\n\n'
-            : 'OK\n\n'
-        transport.write(Buffer.from(`TiA 1.0\n${reply}`))
+        if (!text.includes('Stop')) {
+          transport.write(Buffer.from(`TiA 1.0\n${answer(text)}`))
+          return
+        }
+        onStop()
+        pair.clock.after(100, () => transport.write(Buffer.from('TiA 1.0\nOK\n\n')))
       },
       onClose: () => {},
     })
   })
   await pair.network.listen({ host: '127.0.0.1', port: 9001 }, (transport) => {
     transport.start({ onChunk: () => {}, onClose: () => {} })
-    transport.write(packet(0, 5))
-    if (times++ === 0) transport.write(bad)
+    serve(transport)
+  })
+}
+
+test('a lying packet costs its connection, not the session', async (t) => {
+  const pair = new Pair()
+  const bad = readFileSync(new URL('../vectors/tia/synthetic/bad-size-lies.bin', import.meta.url))
+  let times = 0
+  await scripted(pair, (data) => {
+    data.write(packet(0, 5))
+    if (times++ === 0) data.write(bad)
   })
   const client = pair.client({ reconnect: NO_CHANCE })
   await client.connect()
@@ -268,6 +279,63 @@ test('a lying packet costs its connection, not the session', async (t) => {
       ['disconnect', null],
     ],
   )
+  await client.close()
+})
+
+test('a packet that the end of the connection cuts is in the ledger', async (t) => {
+  const pair = new Pair()
+  let times = 0
+  await scripted(pair, (data) => {
+    data.write(packet(0, 5))
+    if (times++ > 0) return
+    data.write(packet(1, 6).subarray(0, 20))
+    data.end()
+  })
+  const client = pair.client({ reconnect: NO_CHANCE })
+  await client.connect()
+  await client.startStreaming()
+  const malformed = status(client, 'malformed')
+  const values: number[] = []
+  void client.consume((batch) => void values.push(...batch.value))
+  t.like((await malformed).detail, { code: 'ERR_TIA_PACKET_TRUNCATED', offset: 41, length: 20 })
+  await pair.clock.advance(1000)
+  t.deepEqual(values, [5, 5])
+  t.deepEqual(
+    [...client.ledger].map(({ cause, bytes }) => [cause, bytes]),
+    [
+      ['decoder', 20],
+      ['disconnect', null],
+    ],
+  )
+  await client.close()
+})
+
+test('a data connection that is closed before the answer to Stop is none that was lost', async (t) => {
+  const pair = new Pair()
+  let data: Transport | undefined
+  const close = (): void => {
+    data?.write(packet(1, 6).subarray(0, 20))
+    data?.end()
+  }
+  await scripted(
+    pair,
+    (transport) => {
+      data = transport
+      transport.write(packet(0, 5))
+    },
+    close,
+  )
+  const client = pair.client({ reconnect: NO_CHANCE })
+  await client.connect()
+  await client.startStreaming()
+  t.is((await client.getData()).length, 1)
+  const stopped = client.stopStreamingData()
+  await pair.clock.advance(200)
+  t.true(await stopped)
+  t.is(client.state, 'connected')
+  t.is([...client.ledger].length, 0)
+  await client.startStreaming()
+  t.is((await client.getData()).length, 1)
   await client.close()
 })
 

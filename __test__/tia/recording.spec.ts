@@ -44,8 +44,8 @@ async function served(t: ExecutionContext): Promise<number> {
   await server.start([eeg, button], false, { id: 's-1', firstName: 'Ada', surname: 'L' })
   t.teardown(() => server.close())
   void (async () => {
-    while (server.receivers === 0) await new Promise((resolve) => setTimeout(resolve, 2))
-    for (let packet = 0; packet < PACKETS; packet++) {
+    while (server.receivers === 0 && server.state !== 'closed') await new Promise((resolve) => setTimeout(resolve, 2))
+    for (let packet = 0; packet < PACKETS && server.state !== 'closed'; packet++) {
       if (packet % 5 === 0) server.push(button, [packet])
       const samples = Array.from({ length: 8 }, (_, at) => 1000 * Math.floor(at / 4) + 4 * packet + (at % 4))
       server.push(eeg, samples, [4000 * packet + 3000])

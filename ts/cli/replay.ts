@@ -69,6 +69,8 @@ export const command: Command = {
       await Promise.race([sent(transport, frames), peer.gone])
       frames = []
     }
+    // The captured client had hung up: one that is served again is not cut off while it reads the last rows.
+    if (listens) await peer.left()
     transport.end()
     await peer.left()
     return summary(call, { bytes, items })

@@ -81,6 +81,8 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
   #ring: BlockRing | undefined
   #state: Transport | undefined
   #hasShutDown = false
+  /** The stream's end was asked for: pytia closes the data connection with its answer, in whichever order they come. */
+  #isStopping = false
   readonly #clocks: Readonly<Record<string, unknown>>[] = []
   #onData: (() => void)[] = []
 
@@ -165,7 +167,12 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
   /** Stops the stream; another can be started. */
   async stopStreamingData(): Promise<true> {
     if (this.#stream === undefined) throw tiaError('ERR_TIA_CONNECTION_MISSING', 'nothing is streamed')
-    expectOk(await this.#request('StopDataTransmission'), 'StopDataTransmission')
+    this.#isStopping = true
+    try {
+      expectOk(await this.#request('StopDataTransmission'), 'StopDataTransmission')
+    } finally {
+      this.#isStopping = false
+    }
     this.#stream = undefined
     this.#closeData()
     return true
@@ -346,7 +353,9 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
     if (this.#data !== undefined) this.#clockEnded(this.#data.clock)
     this.#data = data
     data.start((error) => {
-      if (this.#transport === transport) this.#lost(error)
+      if (this.#transport !== transport || this.#isStopping) return
+      data.tellCut()
+      this.#lost(error)
     })
     for (const wake of this.#onData.splice(0)) wake()
     this.#goOnEnding()

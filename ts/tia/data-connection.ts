@@ -162,6 +162,13 @@ export class DataConnection {
     return this.#intake.isHolding
   }
 
+  /** Tells what came of a packet that the end of the connection has cut. */
+  tellCut(): void {
+    const { pending } = this.#decoder
+    if (pending === 0 || this.isHolding) return
+    this.#hooks.malformed('ERR_TIA_PACKET_TRUNCATED', this.#hooks.stats.bytesIn - pending, pending)
+  }
+
   /** What is known of the server's clock. */
   get clock(): Readonly<Record<string, unknown>> {
     return this.#anchor?.toJSON() ?? {}

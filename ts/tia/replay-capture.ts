@@ -102,11 +102,10 @@ class Replay {
     this.items++
   }
 
-  /** The client has what it asked for: it hangs up, or some time passes. */
+  /** The client has what it asked for, and hangs up as the captured one had; one that does not is left. */
   async finish(): Promise<void> {
-    const connections = [...this.#connections.values()]
-    for (const { transport } of connections) transport?.end()
-    void Promise.all(connections.map((connection) => connection.closed)).then(() => this.#client.leaves())
+    await this.#client.left()
+    for (const { transport } of this.#connections.values()) transport?.end()
     await this.#client.left()
   }
 

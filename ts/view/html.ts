@@ -30,6 +30,7 @@ main { overflow: auto; padding: 4px }
 @media (max-width: 700px) {
   body { grid-template: auto auto minmax(0, 1fr) auto / minmax(0, 1fr) }
   header, #rows { grid-column: 1 }
+  #counters { min-height: 63px }
   nav { grid-row: auto; border-right: 0; border-bottom: 1px solid #d1d5db; max-height: 22vh }
 }
 .trace .u-title { font-size: 12px; font-weight: 600; line-height: 1.2; text-align: left; padding-left: 68px }
