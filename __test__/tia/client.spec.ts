@@ -174,6 +174,33 @@ test('the session table has the offset and the drift of the clock as they are at
   await pair.close()
 })
 
+test("libtia's clock counts 10 us: as told, as measured, or suspected", async (t) => {
+  for (const [timestampUnit, quirks] of [
+    ['10us', []],
+    ['auto', ['timestamp-unit-10us']],
+    ['us', ['timestamp-unit-suspected-10us']],
+  ] as const) {
+    const pair = new Pair()
+    const signal = pushed(1, 100, 1)
+    await pair.server.start([signal])
+    const client = pair.client({ timestampUnit })
+    await client.connect()
+    await client.startStreaming()
+    const late: number[] = []
+    const reading = client.consume((batch) => void late.push(Number(pair.clock.now() - (batch.time[0] ?? 0n)) / 1e6))
+    for (let n = 0; n < 30; n++) {
+      await pair.clock.advance(100)
+      pair.server.push(signal, [n], [10_000 * n])
+      for (let turns = 0; turns < 4; turns++) await turn()
+    }
+    t.deepEqual(client.describe().quirks, quirks)
+    const isRight = Math.abs(late.at(-1) ?? 1000) < 1
+    t.is(isRight, timestampUnit !== 'us', String(late.at(-1)))
+    await pair.close(client)
+    await reading
+  }
+})
+
 test('datagrams that are lost are counted sample by sample', async (t) => {
   const lost = new Set([2, 3, 7])
   const pair = new Pair({}, { loses: (n) => lost.has(n) })
