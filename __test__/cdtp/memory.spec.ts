@@ -5,7 +5,7 @@ import { compiled } from '../../benches/harness/compiled.js'
 import { Program } from '../program.js'
 
 const BENCHES = join(import.meta.dirname, '..', '..', 'benches', 'cdtp')
-const RECORDS = 150
+const RECORDS = 400
 const BYTES = 1 << 20
 /** MB/s; the transmitter alone sends over a GB/s. */
 const SLOW = 80

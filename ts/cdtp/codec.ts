@@ -29,6 +29,7 @@ function call<T>(work: () => T): T {
 }
 
 export const keepFreedMemory: (bytes: number) => void = native.keepFreedMemory
+export const collectEarlier: (bytes: number) => void = native.collectEarlier
 export const indexBytes: (records: number, blocks: number) => number = native.cdtpIndexBytes
 export const formatIndex: (bytes: Uint8Array, records: number, blocks: number) => void = native.formatCdtpIndex
 export const gatherRecords = (message: Uint8Array, index: Uint8Array, out: Uint8Array): void =>

@@ -2,7 +2,7 @@ import { type Clock, systemClock, type Timer } from '../session/clock.js'
 import { Ledger } from '../session/ledger.js'
 import { Stats } from '../session/stats.js'
 import { StatusStream } from '../session/status.js'
-import { encodeRunMessage, encodeValue } from './codec.js'
+import { collectEarlier, encodeRunMessage, encodeValue } from './codec.js'
 import { NewDataRecord } from './data-record.js'
 import { cdtpError } from './error-codes.js'
 import { SendTimeoutError } from './errors.js'
@@ -14,6 +14,8 @@ import { TransmitterState } from './transmitter-state.js'
 import { EncodedTags, type Values } from './value.js'
 import { highWaterMark, isTimeout, portOf, timeoutMs, type Zmq, zeromq } from './zeromq.js'
 
+/** How much earlier the garbage collector shall begin, bytes, and ms from one hint to the next. */
+const [HINT_BYTES, HINT_INTERVAL] = [48 << 20, 10]
 /** Messages in ZeroMQ's pipe at most. */
 const MAX_MARK = 16
 
@@ -113,6 +115,7 @@ export class DataTransmitter {
   /** Cleared in the same turn in which the queue was seen empty, so that no message is left behind. */
   #isPumping = false
   #pump: Promise<void> | undefined
+  #lastHint = Number.NEGATIVE_INFINITY
   #room: { promise: Promise<void>; resolve: () => void } | undefined
   #timer: Timer | undefined
   #exception: SendTimeoutError | Error | undefined
@@ -332,10 +335,19 @@ export class DataTransmitter {
         resolve = done
       })
       this.#room = { promise, resolve }
+      this.#hintCollector()
       // Records that wait in the open message would wait for its timer.
       this.#flush()
     }
     return this.#room.promise
+  }
+
+  /** While its producer waits, the memory of messages that are gone can be collected. */
+  #hintCollector(): void {
+    const now = this.#clock.elapsed()
+    if (now - this.#lastHint < HINT_INTERVAL) return
+    this.#lastHint = now
+    collectEarlier(HINT_BYTES)
   }
 
   #makeRoom(): void {
