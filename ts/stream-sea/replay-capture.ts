@@ -5,23 +5,15 @@ import type { Duplex } from 'node:stream'
 import { CAPTURE_KIND, type CaptureItem } from '../session/capture.js'
 import { sleep, systemClock } from '../session/clock.js'
 import { sessionError } from '../session/error-codes.js'
+import { type Replayed, ReplayedPeer, type ReplayPlace } from '../session/replayed-peer.js'
 import { WebSocketReader } from '../session/web-socket-reader.js'
 import { streamSeaError } from './error-codes.js'
 import { ACCEPT } from './web-socket.js'
-
-/** Where a capture is replayed. */
-export interface ReplayPlace {
-  readonly host: string
-  readonly port: number
-  readonly signal: AbortSignal
-  onListening(port: number): void
-}
 
 /** ms that a client may take to ask as the captured one had. */
 const PATIENCE = 1000
 /** ms that the first client may take to connect: until somebody ends it, or 12 days. */
 const FIRST_PATIENCE = 2 ** 30
-const LINGER = 5000
 
 /**
  * Is the server of a capture for a client that does again what the captured one did: frames that had been received are
@@ -30,10 +22,7 @@ const LINGER = 5000
  *
  * @returns bytes and items that were sent
  */
-export async function replayCapture(
-  items: AsyncIterable<CaptureItem>,
-  place: ReplayPlace,
-): Promise<{ bytes: number; items: number }> {
+export async function replayCapture(items: AsyncIterable<CaptureItem>, place: ReplayPlace): Promise<Replayed> {
   const counts = { bytes: 0, items: 0 }
   const server = await ReplayServer.listen(place)
   const sockets = new Map<number, ReplaySocket>()
@@ -61,11 +50,11 @@ export async function replayCapture(
         const socket = kind === CAPTURE_KIND.stream ? sockets.get(channel) : undefined
         if (socket === undefined) throw noCapture('frames of no WebSocket')
         if (direction === 'sent') socket.expect(bytes)
-        else if (await socket.send(bytes, place.signal)) count(bytes)
+        else if (await socket.send(bytes)) count(bytes)
         else break
       }
     }
-    await Promise.all([...sockets.values()].map((socket) => socket.over(place.signal)))
+    await Promise.all([...sockets.values()].map((socket) => socket.over()))
   } finally {
     await server.close()
   }
@@ -151,7 +140,7 @@ class ReplayServer {
     this.#isKnown = true
     const accept = createHash('sha1').update(`${client.key}${ACCEPT}`).digest('base64')
     client.socket.write(captured.replace(/^(sec-websocket-accept: *).*(?=\r)/im, `$1${accept}`), 'latin1')
-    return new ReplaySocket(client.socket, client.head)
+    return new ReplaySocket(client.socket, client.head, this.#signal)
   }
 
   /** Answers a request like the captured one; `false` where the client does not ask it. */
@@ -181,31 +170,18 @@ class ReplayServer {
 /** Headers that are of the connection, not of the answer. */
 const OWN_HEADERS: ReadonlySet<string> = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding'])
 
-/** A WebSocket to a client, and what the captured client had sent on it. */
+/** A WebSocket to a client, whose messages are counted. */
 class ReplaySocket {
   readonly #socket: Duplex
+  readonly #client: ReplayedPeer
   readonly #captured = messageCounter()
-  /** Messages that the client has sent, and those that the captured one had. */
-  #got = 0
-  #wanted = 0
-  #isOver = false
-  #wake: () => void = () => {}
-  readonly #closed: Promise<void>
 
-  constructor(socket: Duplex, head: Buffer) {
+  constructor(socket: Duplex, head: Buffer, signal: AbortSignal) {
     this.#socket = socket
+    this.#client = new ReplayedPeer(signal)
     const count = messageCounter()
-    const take = (bytes: Buffer): void => {
-      this.#got += count(bytes)
-      this.#wake()
-    }
-    this.#closed = new Promise((resolve) => {
-      socket.on('close', () => {
-        this.#isOver = true
-        this.#wake()
-        resolve()
-      })
-    })
+    const take = (bytes: Buffer): void => this.#client.says(count(bytes))
+    socket.on('close', () => this.#client.leaves())
     socket.on('error', () => socket.destroy())
     socket.on('end', () => socket.end())
     socket.on('data', take)
@@ -214,26 +190,20 @@ class ReplaySocket {
 
   /** What the captured client sent. */
   expect(bytes: Uint8Array): void {
-    this.#wanted += this.#captured(bytes)
+    this.#client.expect(this.#captured(bytes))
   }
 
-  /** Sends when the client has asked; `false` where it does not, or has gone. */
-  async send(bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
-    const end = systemClock.elapsed() + LINGER
-    while (this.#got < this.#wanted && !this.#isOver && systemClock.elapsed() < end) {
-      const asked = new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      await within(asked, end - systemClock.elapsed(), signal)
-    }
-    if (this.#isOver || this.#got < this.#wanted) return false
+  /** Sends when the client has asked; `false` where it has gone. */
+  async send(bytes: Uint8Array): Promise<boolean> {
+    await this.#client.caughtUp()
+    if (this.#client.isGone) return false
     await new Promise<void>((resolve) => this.#socket.write(Uint8Array.from(bytes), () => resolve()))
     return true
   }
 
   /** Resolves when the client has hung up, or does not for long. */
-  async over(signal: AbortSignal): Promise<void> {
-    await within(this.#closed, LINGER, signal).catch(() => {})
+  over(): Promise<void> {
+    return this.#client.left()
   }
 
   end(): void {
