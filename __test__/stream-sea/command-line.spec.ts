@@ -165,6 +165,12 @@ test('clients are made, changed and deleted; tokens are signed', async (t) => {
   t.is(made.code, 0, made.stderr)
   t.like(made.lines[0], { givenId: 'guest' })
   t.is((await clients('create', 'guest')).code, 2)
+  const listed = await clients('list')
+  t.is(listed.code, 0, listed.stderr)
+  t.like(
+    listed.lines.find((line) => line['id'] === 'guest'),
+    { description: 'a guest' },
+  )
   t.is((await clients('delete', 'guest')).code, 0)
   t.is((await clients('delete', 'guest')).code, 2)
   t.is((await clients('make')).code, 1)

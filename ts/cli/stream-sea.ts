@@ -6,6 +6,7 @@ import {
   deleteClient,
   describeStream,
   generateJwtKeys,
+  listClients,
   rotateClientJwtPublicKey,
   rotateClientSecret,
   type SchemaDefinition,
@@ -19,8 +20,8 @@ import { cliError } from './error-codes.js'
 const ACTIONS = ['define', 'describe', 'clients', 'keygen', 'sign-jwt']
 
 export const command: Command = {
-  usage: 'define URL FILE | describe URL | clients URL create|delete|rotate|jwt-key [ID|FILE] | keygen | sign-jwt',
-  line: 'defines and describes streams, makes and deletes clients, makes key pairs and tokens',
+  usage: 'define URL FILE | describe URL | clients URL list|create|delete|rotate|jwt-key [ID|FILE] | keygen | sign-jwt',
+  line: 'defines and describes streams, lists, makes and deletes clients, makes key pairs and tokens',
   options: {
     ...placeOptions,
     description: { value: 'TEXT', line: 'clients create: what the client is for' },
@@ -77,7 +78,9 @@ async function clients(call: Call, [url, verb, subject]: readonly string[]): Pro
     if (subject !== undefined) return subject
     throw cliError('ERR_CLI_ARGUMENT_MISSING', `clients ${verb} takes ${what}`)
   }
-  if (verb === 'create') {
+  if (verb === 'list') {
+    for (const client of await listClients(remote)) await call.out.json(client)
+  } else if (verb === 'create') {
     const targetClientDescription = String(call.options.get('description') ?? '')
     const targetClientId = needed('an id')
     await call.out.json(await createClient({ ...remote, targetClientId, targetClientDescription }))
@@ -87,7 +90,10 @@ async function clients(call: Call, [url, verb, subject]: readonly string[]): Pro
     const jwtPublicKey = await textOf(needed('the file of a public key'))
     await call.out.json(await rotateClientJwtPublicKey({ ...remote, jwtPublicKey }))
   } else
-    throw cliError('ERR_CLI_OPTION_INVALID', `clients does create, delete, rotate, jwt-key, not ${verb ?? 'nothing'}`)
+    throw cliError(
+      'ERR_CLI_OPTION_INVALID',
+      `clients does list, create, delete, rotate, jwt-key, not ${verb ?? 'nothing'}`,
+    )
   return EXIT.done
 }
 

@@ -19,6 +19,8 @@ export {
   deleteJail,
   describeStream,
   getSchemaVersionsVector,
+  type JailClient,
+  listClients,
   type NewClient,
   type NewJail,
   type Payload,

@@ -84,6 +84,20 @@ export interface NewClient {
 /** What a client may do. */
 export type Right = 'publish' | 'subscribe' | 'define' | 'clients' | 'jails'
 
+/** A client of a jail. */
+export interface JailClient {
+  readonly id: string
+  readonly description: string
+  readonly rights: readonly Right[]
+}
+
+/** The clients of the caller's jail; only our server tells them. */
+export async function listClients(args: Remote): Promise<readonly JailClient[]> {
+  const { clients } = fieldsOf(await call(args, 'GET', '/client'))
+  if (Array.isArray(clients)) return clients
+  throw streamSeaError('ERR_STREAMSEA_REPLY_INVALID', 'the reply has no clients')
+}
+
 /** Makes a client in the caller's jail. `rights` are understood by our server; by default it has those of the caller. */
 export async function createClient(
   args: Remote & { targetClientId: string; targetClientDescription?: string; rights?: readonly Right[] },
