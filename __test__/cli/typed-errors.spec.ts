@@ -14,7 +14,7 @@ const WRONG: readonly (readonly [what: string, args: readonly string[], code: st
     ['tail', 'sisock://a@h:1/n?anonymous=1', '--ca', '/none'],
     'ERR_SISOCK_OPTION_INVALID',
   ],
-  ['a capture of what has none', ['capture', 'streamsea://a@h:1/s', '-o', '/none/x.cap'], 'ERR_CLI_OPTION_INVALID'],
+  ['a capture of what has none', ['capture', 'file:/none', '-o', '/none/x.cap'], 'ERR_CLI_OPTION_INVALID'],
 ]
 
 for (const [what, args, code] of WRONG) {
