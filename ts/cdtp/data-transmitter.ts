@@ -14,8 +14,8 @@ import { TransmitterState } from './transmitter-state.js'
 import { EncodedTags, type Values } from './value.js'
 import { highWaterMark, isTimeout, portOf, timeoutMs, type Zmq, zeromq } from './zeromq.js'
 
-/** How much earlier the garbage collector shall begin, bytes, and ms from one hint to the next. */
-const [HINT_BYTES, HINT_INTERVAL] = [48 << 20, 10]
+/** ms that a producer waits for a receiver that is slow, and how much earlier the garbage collector begins then, bytes. */
+const [SLOW_MS, EARLIER_BYTES] = [5, 48 << 20]
 /** Messages in ZeroMQ's pipe at most. */
 const MAX_MARK = 16
 
@@ -115,8 +115,7 @@ export class DataTransmitter {
   /** Cleared in the same turn in which the queue was seen empty, so that no message is left behind. */
   #isPumping = false
   #pump: Promise<void> | undefined
-  #lastHint = Number.NEGATIVE_INFINITY
-  #room: { promise: Promise<void>; resolve: () => void } | undefined
+  #room: { promise: Promise<void>; resolve: () => void; since: number } | undefined
   #timer: Timer | undefined
   #exception: SendTimeoutError | Error | undefined
   #own: Zmq.Push | undefined
@@ -334,24 +333,18 @@ export class DataTransmitter {
       const promise = new Promise<void>((done) => {
         resolve = done
       })
-      this.#room = { promise, resolve }
-      this.#hintCollector()
+      this.#room = { promise, resolve, since: this.#clock.elapsed() }
       // Records that wait in the open message would wait for its timer.
       this.#flush()
     }
     return this.#room.promise
   }
 
-  /** While its producer waits, the memory of messages that are gone can be collected. */
-  #hintCollector(): void {
-    const now = this.#clock.elapsed()
-    if (now - this.#lastHint < HINT_INTERVAL) return
-    this.#lastHint = now
-    collectEarlier(HINT_BYTES)
-  }
-
   #makeRoom(): void {
-    this.#room?.resolve()
+    if (this.#room === undefined) return
+    // Messages that are gone are memory until the collector comes, which costs a fast receiver's transmitter its speed.
+    if (this.#clock.elapsed() - this.#room.since >= SLOW_MS) collectEarlier(EARLIER_BYTES)
+    this.#room.resolve()
     this.#room = undefined
   }
 
