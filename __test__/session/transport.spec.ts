@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
-import { MemoryNetwork, memoryPair } from '../../ts/session/memory-transport.js'
+import { MemoryNetwork } from '../../ts/session/memory-transport.js'
 import { ReusedReader } from '../../ts/session/stream-transport.js'
 import { systemNetwork } from '../../ts/session/system-network.js'
 import type { Endpoint, Listener, Network, TlsOptions, Transport } from '../../ts/session/transport.js'
@@ -462,31 +462,6 @@ test('UDP: nobody at the other end is no end', async (t) => {
   }
   sender.end()
   t.is(await reader.closed, undefined)
-})
-
-test('memory: a lossy network loses the datagrams that it is told to', async (t) => {
-  const network = new MemoryNetwork({ loses: (n) => n % 2 === 1 })
-  const receiver = await network.datagrams({})
-  const sender = await network.datagrams({ remote: { host: '127.0.0.1', port: receiver.localPort } })
-  const got = new Reader(receiver)
-  for (let n = 0; n < 4; n++) sender.write(Uint8Array.of(n))
-  await got.until(6)
-  t.deepEqual(got.bytes, [1, 0, 0, 1, 0, 2])
-})
-
-test('memory: a chunk is overwritten when its call is over', (t) => {
-  const [near, far] = memoryPair()
-  let kept: Uint8Array | undefined
-  near.start({
-    onChunk: (chunk) => {
-      kept = chunk
-    },
-    onClose: () => {},
-  })
-  far.write(Uint8Array.of(1, 2, 3))
-  return Promise.resolve()
-    .then(() => {})
-    .then(() => t.deepEqual([...(kept as Uint8Array)], [0xaa, 0xaa, 0xaa]))
 })
 
 test.serial('a reader of large chunks keeps the event loop awake for some turns, and no longer', async (t) => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, copyFile, open, readdir, readFile, stat, truncate } from 'node:fs/promises'
+import { appendFile, copyFile, open, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -156,6 +156,15 @@ test('state tables whose writer died before their schema was whole have no rows'
       ['signal', 'interrupted'],
     )
   }
+})
+
+test('a state table that is something else is told, and stays', async (t) => {
+  const directory = await abandoned(t, 'measurement')
+  const path = join(directory, 's', 'loss.arrows')
+  await writeFile(path, 'not a table of losses at all')
+  await t.throwsAsync(openRecording(directory), { code: 'ERR_STORE_FILE_FOREIGN' })
+  await t.throwsAsync(StoreSink.open(directory), { code: 'ERR_STORE_FILE_FOREIGN' })
+  t.is((await readFile(path)).toString(), 'not a table of losses at all')
 })
 
 test('records of a dead writer stay in their segment, which is closed', async (t) => {

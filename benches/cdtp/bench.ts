@@ -34,8 +34,13 @@ async function transfer(
 ): Promise<Sample> {
   const sender = await send
   const receiver = await receive((await sender.line(/^port \d+$/)).slice(5))
-  const sample = await receiver.sample()
-  const { cpuSeconds, peakMiB } = await sender.ended()
+  // A receiver would wait for ever for a sender that has failed.
+  const [sample, { cpuSeconds, peakMiB }] = await Promise.all([receiver.sample(), sender.ended()]).catch(
+    async (error) => {
+      await Promise.all([sender.kill(), receiver.kill()])
+      throw error
+    },
+  )
   const cpu = (sample.cpuSeconds ?? 0) + cpuSeconds
   return { ...sample, cpuSeconds: cpu, peakMiB: Math.max(sample.peakMiB ?? 0, peakMiB) }
 }

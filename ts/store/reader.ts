@@ -30,6 +30,7 @@ import type { FileExtents } from './file-extents.js'
 import { namesIn, type StateTable, type TableFile, tableFiles } from './layout.js'
 import { readRecordingFile, type SourceEntry } from './recording-file.js'
 import { readRows } from './rows.js'
+import { isBegun } from './segment.js'
 import {
   fillSignals,
   type LossCells,
@@ -94,11 +95,9 @@ export async function readState(directory: string): Promise<StoredState> {
   const rowsOf = async <T>(table: StateTable): Promise<T[]> => {
     if (names.includes(`${table}.parquet`)) return readRows<T>(join(directory, `${table}.parquet`))
     if (!names.includes(`${table}.arrows`)) return []
-    return readRows<T>(join(directory, `${table}.arrows`)).catch((error: { code?: string }) => {
-      // Its writer died before its schema was whole: there was no row yet.
-      if (error.code === 'ERR_STORE_FILE_FOREIGN') return []
-      throw error
-    })
+    const path = join(directory, `${table}.arrows`)
+    // Where its writer died before its schema was whole there was no row yet.
+    return (await isBegun(path)) ? readRows<T>(path) : []
   }
   const signals = new SignalTable()
   fillSignals(signals, await rowsOf<SignalCells>('signal'))

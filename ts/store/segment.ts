@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { ArrowColumn, Field } from '../batch/index.js'
 import { batchHeader, schemaMessage } from './codec.js'
-import { fileError } from './error-codes.js'
+import { fileError, onFile } from './error-codes.js'
 
 const ALIGNMENT = 64
 const PADDING = new Uint8Array(ALIGNMENT)
@@ -116,6 +116,25 @@ export class Segment {
       throw fileError(error, 'write', this.path)
     }
     this.#offset = start + total
+  }
+}
+
+/**
+ * Whether a segment's schema is whole: that of a writer that died at its begin is cut, or zeros where the power went too.
+ * What is no segment counts as begun.
+ */
+export async function isBegun(path: string): Promise<boolean> {
+  const head = Buffer.alloc(8)
+  const file = await onFile('read', path, () => open(path))
+  try {
+    const { bytesRead } = await onFile('read', path, () => file.read(head, 0, head.length, 0))
+    if (head.every((byte) => byte === 0)) return false
+    if (!head.subarray(0, Math.min(bytesRead, 4)).every((byte) => byte === 0xff)) return true
+    if (bytesRead < head.length) return false
+    const { size } = await onFile('read', path, () => file.stat())
+    return size >= head.length + head.readUInt32LE(4)
+  } finally {
+    await file.close()
   }
 }
 

@@ -1,4 +1,4 @@
-//! How the process's allocator treats the memory of messages.
+//! How the process's allocator and its garbage collector treat the memory of messages.
 
 use napi::Env;
 use napi_derive::napi;
