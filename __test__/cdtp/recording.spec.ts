@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { captureOptions, decode } from '../../ts/cdtp/decode.js'
+import { decode, decodeCapture } from '../../ts/cdtp/decode.js'
 import { Hdf5Sink } from '../../ts/cdtp/hdf5-sink.js'
 import { DataTransmitter, EndpointSource, RunCondition, timestampOf } from '../../ts/cdtp/index.js'
 import { PushTransport } from '../../ts/cdtp/push-transport.js'
@@ -166,12 +166,11 @@ test('a capture has every frame, is decoded, and replayed byte for byte', async 
   t.true(items.length >= 3)
   t.true(items.every(({ kind, direction }) => kind === CAPTURE_KIND.zeromq && direction === 'received'))
 
-  const [pass] = captureOptions(new Map())
   const lines: Record<string, unknown>[] = []
-  const pieces = (async function* () {
-    for (const { bytes } of items) yield bytes
+  const captured = (async function* () {
+    yield* items
   })()
-  for await (const line of decode(pieces, pass?.options)) lines.push(line as Record<string, unknown>)
+  for await (const line of decodeCapture(captured)) lines.push(line as Record<string, unknown>)
   t.is(lines.filter(({ event, kind }) => event === 'record' && kind === 0).length, 498)
   t.deepEqual(
     lines.filter(({ event }) => event === 'message').map(({ offset, length }) => [offset, length]),

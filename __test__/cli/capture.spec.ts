@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { publishing } from '../sttp/publishing.js'
@@ -14,6 +14,18 @@ test('a capture is readable by its owner alone, and says the rows whose bytes it
   t.like(lines.at(-1), { event: 'summary', received: 200, stored: 200 })
   t.is((await stat(file)).mode & 0o777, 0o600)
   t.is((await measurand(['decode', 'sttp', file])).code, 0)
+})
+
+test('of a cut capture what came whole is printed; the file is bad input', async (t) => {
+  const directory = await temporary(t)
+  const [file, cut] = [join(directory, 'session.cap'), join(directory, 'cut.cap')]
+  const url = `sttp://127.0.0.1:${await publishing(t, { signals: 5, frames: 40 })}`
+  await measurand(['capture', url, '-o', file, '--limit', '200'])
+  await writeFile(cut, (await readFile(file)).subarray(0, -3))
+  const { code, lines, stderr } = await measurand(['decode', 'sttp', cut])
+  t.is(code, 1)
+  t.regex(stderr, /ERR_SESSION_CAPTURE_FORMAT/)
+  t.true(lines.some(({ event, direction }) => event === 'message' && direction === 'pub'))
 })
 
 test('a capture that cannot be written ends with 4', async (t) => {

@@ -1,18 +1,56 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { decode } from '../../ts/sttp/decode.js'
+import { CAPTURE_KIND, type CaptureItem } from '../../ts/session/index.js'
+import { decode, decodeCapture } from '../../ts/sttp/decode.js'
 
 const sessions = join(import.meta.dirname, '../vectors/sttp/sessions')
 
 type Line = Readonly<Record<string, unknown>>
 
-function bytesOf(session: string, direction: string): Buffer {
+function framesOf(session: string): { dir: string; bytes: Buffer }[] {
   const lines = readFileSync(join(sessions, `${session}.jsonl`), 'utf8')
     .trim()
     .split('\n')
   const frames = lines.map((line) => JSON.parse(line) as { dir: string; hex: string })
-  return Buffer.concat(frames.filter(({ dir }) => dir === direction).map(({ hex }) => Buffer.from(hex, 'hex')))
+  return frames.map(({ dir, hex }) => ({ dir, bytes: Buffer.from(hex, 'hex') }))
+}
+
+function bytesOf(session: string, direction: string): Buffer {
+  return Buffer.concat(
+    framesOf(session)
+      .filter(({ dir }) => dir === direction)
+      .map(({ bytes }) => bytes),
+  )
+}
+
+/** A session as a subscriber captures it. */
+function captureOf(session: string, channel = 0): CaptureItem[] {
+  return framesOf(session).map(({ dir, bytes }) => {
+    const direction = dir === 'sub>pub' ? 'sent' : 'received'
+    return { time: 0n, channel, direction, kind: CAPTURE_KIND.stream, bytes }
+  })
+}
+
+async function linesOfCapture(items: Iterable<CaptureItem>, options: [string, string | true][] = []): Promise<Line[]> {
+  const lines: Line[] = []
+  for await (const line of decodeCapture(asAsync(items), new Map(options))) lines.push(line as Line)
+  return lines
+}
+
+async function* asAsync(items: Iterable<CaptureItem>): AsyncGenerator<CaptureItem> {
+  yield* items
+}
+
+/** A Subscribe frame with one more setting in front of those that its connection string has. */
+function withSetting(bytes: Uint8Array, setting: string): Buffer {
+  const frame = Buffer.from(bytes)
+  const HEAD = 10
+  const text = Buffer.from(setting)
+  const grown = Buffer.concat([frame.subarray(0, HEAD), text, frame.subarray(HEAD)])
+  grown.writeUInt32BE(frame.readUInt32BE(0) + text.length, 0)
+  grown.writeUInt32BE(frame.readUInt32BE(6) + text.length, 6)
+  return grown
 }
 
 async function linesOf(bytes: Uint8Array, options: [string, string | true][] = [], piece = 1000): Promise<Line[]> {
@@ -71,14 +109,78 @@ test('malformed bytes are lines too', async (t) => {
   const bytes = bytesOf('cpp_tssc', 'pub>sub')
   const cut = await linesOf(bytes.subarray(0, 100))
   t.deepEqual(cut.at(-1), { event: 'malformed', code: 'ERR_STTP_FRAME_TRUNCATED', offset: 82, length: 18 })
-  const http = await linesOf(Buffer.from('HTTP/1.1 400 Bad Request'))
-  t.deepEqual(
-    http.map(({ event, code }) => [event, code]),
-    [['malformed', 'ERR_STTP_FRAME_LENGTH']],
-  )
+})
+
+test('behind a lost framing everything is malformed, in whatever pieces it comes', async (t) => {
+  const http = Buffer.from('HTTP/1.1 400 Bad Request')
+  const code = 'ERR_STTP_FRAME_LENGTH'
+  for (const [direction, dir] of [
+    ['pub', 'pub>sub'],
+    ['sub', 'sub>pub'],
+  ] as const) {
+    const whole = bytesOf('cpp_tssc', dir)
+    for (const piece of [7, 1000]) {
+      const lines = await linesOf(Buffer.concat([whole, http]), [['direction', direction]], piece)
+      const { length } = http
+      t.deepEqual(lines.at(-1), { event: 'malformed', code, offset: whole.length, length })
+      t.is(lines.filter(({ event }) => event === 'malformed').length, 1)
+    }
+  }
 })
 
 test('a wrong option is the caller’s fault', async (t) => {
   await t.throwsAsync(linesOf(Buffer.alloc(1), [['modes', 'xyz']]), { code: 'ERR_STTP_DECODE_OPTION' })
   await t.throwsAsync(linesOf(Buffer.alloc(1), [['direction', 'both']]), { code: 'ERR_STTP_DECODE_OPTION' })
+})
+
+test('a capture says its modes itself; connections that were open together do not mix', async (t) => {
+  const [tssc, compact] = [captureOf('known_values_tssc', 0), captureOf('known_values_compact', 1)]
+  const mixed: CaptureItem[] = []
+  for (let at = 0; at < Math.max(tssc.length, compact.length); at++) {
+    mixed.push(...tssc.slice(at, at + 1), ...compact.slice(at, at + 1))
+  }
+  const lines = await linesOfCapture(mixed)
+  t.true(lines.every(({ event }) => event !== 'malformed'))
+  const rows = (some: readonly Line[]) =>
+    some.filter(({ event }) => event === 'measurement').map(({ id, time, value, flags }) => [id, time, value, flags])
+  for (const [channel, items] of [tssc, compact].entries()) {
+    const alone = rows(await linesOfCapture(items))
+    t.true(alone.length >= 600)
+    t.deepEqual(rows(lines.filter((line) => line['channel'] === channel)), alone)
+  }
+})
+
+test('datagrams of a capture are read by the connection that asked for them', async (t) => {
+  const items = captureOf('known_values_compact')
+  const udp = items.map(({ bytes, ...item }): CaptureItem => {
+    const text = Buffer.from(bytes).toString('latin1')
+    if (item.direction === 'sent' && text.includes('includeTime=')) {
+      return { ...item, bytes: withSetting(bytes, 'dataChannel={localport=9191}; ') }
+    }
+    const isPacket = item.direction === 'received' && bytes[4] === 0x82
+    return isPacket
+      ? { ...item, channel: 1, kind: CAPTURE_KIND.datagram, bytes: bytes.subarray(4) }
+      : { ...item, bytes }
+  })
+  const lines = await linesOfCapture(udp)
+  t.true(lines.every(({ event }) => event !== 'malformed'))
+  const rows = (some: readonly Line[]) =>
+    some
+      .filter(({ event }) => event === 'measurement')
+      .map(({ signalIndex, ticks, value }) => [signalIndex, ticks, value])
+  t.true(udp.some(({ kind }) => kind === CAPTURE_KIND.datagram))
+  t.deepEqual(rows(lines), rows(await linesOfCapture(items)))
+})
+
+test('of a cut capture everything that came whole is told before the error', async (t) => {
+  function* cut(): Generator<CaptureItem> {
+    yield* captureOf('known_values_tssc').slice(0, 40)
+    throw new Error('cut')
+  }
+  const lines: Line[] = []
+  const reading = (async () => {
+    for await (const line of decodeCapture(asAsync(cut()), new Map())) lines.push(line as Line)
+  })()
+  await t.throwsAsync(reading, { message: 'cut' })
+  t.true(lines.some(({ event }) => event === 'measurement'))
 })

@@ -1,3 +1,4 @@
+import type { CaptureItem } from '../session/index.js'
 import { decodeChirp, Indexer } from './codec.js'
 import { MessageIndex } from './message-index.js'
 import { MessageType, RecordBatch } from './record-batch.js'
@@ -5,17 +6,6 @@ import { ZmtpReader } from './zmtp-reader.js'
 
 /** The options of `measurand decode cdtp`. */
 export const decodeOptions = {} as const
-
-/** What says that each piece of the bytes is a whole message: a raw capture has them so. */
-const PIECES = 'pieces'
-
-/** A raw capture has the frames that a receiver took, one an item. */
-export function captureOptions(options: ReadonlyMap<string, string | true>): {
-  direction: 'received'
-  options: Map<string, string | true>
-}[] {
-  return [{ direction: 'received', options: new Map([...options, [PIECES, true]]) }]
-}
 
 /** The longest message of a capture, bytes. */
 const MAX_BYTES = 256 << 20
@@ -36,18 +26,7 @@ interface Frame {
  * Captured bytes as lines: one direction of a TCP connection of ZeroMQ, CDTP messages one behind the other, or a CHIRP
  * datagram, known by their first bytes. Malformed bytes are lines too.
  */
-export async function* decode(
-  bytes: AsyncIterable<Uint8Array>,
-  options: ReadonlyMap<string, string | true> = new Map(),
-): AsyncIterable<object> {
-  if (options.has(PIECES)) {
-    let offset = 0
-    for await (const piece of bytes) {
-      yield* message({ bytes: piece, offset })
-      offset += piece.length
-    }
-    return
-  }
+export async function* decode(bytes: AsyncIterable<Uint8Array>): AsyncIterable<object> {
   const chunks: Uint8Array[] = []
   let reader: ZmtpReader | undefined
   let length = 0
@@ -67,6 +46,15 @@ export async function* decode(
   }
   if (reader === undefined) yield* single(Buffer.concat(chunks))
   else yield* lines(reader.end())
+}
+
+/** A raw capture: the frames that a receiver took, one an item. */
+export async function* decodeCapture(items: AsyncIterable<CaptureItem>): AsyncIterable<object> {
+  let offset = 0
+  for await (const { bytes } of items) {
+    yield* message({ bytes, offset })
+    offset += bytes.length
+  }
 }
 
 function* lines(frames: Iterable<Frame | { code: string; offset: number; length: number }>): Iterable<object> {

@@ -15,14 +15,8 @@ export interface DecodeModule {
    * bytes are lines too; nothing that bytes hold makes it throw.
    */
   decode(bytes: AsyncIterable<Uint8Array>, options: ReadonlyMap<string, string | true>): AsyncIterable<object>
-  /** What `decode` is told of the bytes that were sent and received when a raw capture is read, in this order. */
-  readonly captureOptions?: (options: ReadonlyMap<string, string | true>) => readonly {
-    direction: 'sent' | 'received'
-    options: Map<string, string | true>
-    learn?: (line: object) => void
-  }[]
-  /** Reads a raw capture of several connections itself. */
-  decodeCapture?(items: AsyncIterable<CaptureItem>, options: ReadonlyMap<string, string | true>): AsyncIterable<object>
+  /** A raw capture, of whatever connections it is, as such lines. */
+  decodeCapture(items: AsyncIterable<CaptureItem>, options: ReadonlyMap<string, string | true>): AsyncIterable<object>
 }
 
 /** Systems whose bytes are read: a system adds its line. */
@@ -62,23 +56,9 @@ export const command: Command = {
 }
 
 async function* linesOf(call: Call, module: DecodeModule, file: string): AsyncIterable<object> {
-  if (file === '-' || !(await isCapture(file))) {
-    yield* module.decode(bytesOf(call, file), call.options)
-    return
-  }
-  if (module.decodeCapture !== undefined) {
+  if (file !== '-' && (await isCapture(file))) {
     yield* module.decodeCapture(captureItems(bytesOf(call, file)), call.options)
-    return
-  }
-  const passes = module.captureOptions?.(call.options) ?? [
-    { direction: 'received' as const, options: new Map(call.options) },
-  ]
-  for (const { direction, options, learn } of passes) {
-    for await (const line of module.decode(captured(call, file, direction), options)) {
-      learn?.(line)
-      yield line
-    }
-  }
+  } else yield* module.decode(bytesOf(call, file), call.options)
 }
 
 async function isCapture(file: string): Promise<boolean> {
@@ -90,13 +70,6 @@ async function isCapture(file: string): Promise<boolean> {
     return bytesRead === CAPTURE_MAGIC.length && buffer.equals(CAPTURE_MAGIC)
   } finally {
     await handle.close()
-  }
-}
-
-/** The bytes of one direction. Where connections were made one after the other, their bytes follow one another. */
-async function* captured(call: Call, file: string, wanted: 'sent' | 'received'): AsyncIterable<Uint8Array> {
-  for await (const { direction, bytes } of captureItems(bytesOf(call, file))) {
-    if (direction === wanted) yield bytes
   }
 }
 

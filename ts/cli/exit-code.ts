@@ -11,10 +11,14 @@ const SINK_CODES = new Set([
   'ERR_STORE_UNWRITABLE',
 ])
 
+/** Codes of malformed bytes that are a file's. */
+const FILE_CODES = new Set(['ERR_SESSION_CAPTURE_FORMAT'])
+
 /** The exit code of an error that a source, or a file that was to be read, has raised. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof MeasurandError)) return EXIT.usage
   if (SINK_CODES.has(error.code)) return EXIT.sink
+  if (FILE_CODES.has(error.code)) return EXIT.usage
   return error instanceof UsageError || error instanceof StorageError ? EXIT.usage : EXIT.source
 }
 

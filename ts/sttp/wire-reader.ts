@@ -29,13 +29,25 @@ export class WireReader {
   }
 
   /** The items of a chunk. Nothing follows `lost`, also when more is read. */
-  *read(chunk: Uint8Array): Generator<WireItem, void, undefined> {
+  read(chunk: Uint8Array): Generator<WireItem, void, undefined> {
+    return this.#read(chunk, this.downlink.decode)
+  }
+
+  /** The items of a datagram of the data channel. */
+  readDatagram(datagram: Uint8Array): Generator<WireItem, void, undefined> {
+    const gathered = new Uint8Array(2 + datagram.length)
+    new DataView(gathered.buffer).setUint16(0, datagram.length, true)
+    gathered.set(datagram, 2)
+    return this.#read(gathered, this.downlink.decodeDatagrams)
+  }
+
+  *#read(chunk: Uint8Array, decode: SttpDownlink['decode']): Generator<WireItem, void, undefined> {
     const block = this.#block
     for (let rest = chunk; ; rest = rest.subarray(block.consumed)) {
       block.clear()
       let status: number
       try {
-        status = this.downlink.decode(rest, block.bytes)
+        status = decode(rest, block.bytes)
       } catch (error) {
         const { code, message } = asSttpError(error)
         if (code === 'ERR_STTP_FRAME_LENGTH') return
