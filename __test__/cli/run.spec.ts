@@ -37,6 +37,7 @@ for (const [what, args, code] of [
   ['a name of the prototype', ['constructor'], 'ERR_CLI_COMMAND_UNKNOWN'],
   ['an unknown option', ['tail', 'sttp://127.0.0.1:1', '--frobnicate'], 'ERR_CLI_OPTION_UNKNOWN'],
   ['an option without its value', ['record', '--out'], 'ERR_CLI_OPTION_INVALID'],
+  ['an option with another behind it', ['tail', 'sttp://127.0.0.1:1', '--limit', '-5'], 'ERR_CLI_OPTION_INVALID'],
   ['a switch with a value', ['tail', '--json=yes'], 'ERR_CLI_OPTION_INVALID'],
   ['no source', ['tail'], 'ERR_CLI_ARGUMENT_MISSING'],
   ['no place', ['record', 'gopher://h:1'], 'ERR_CLI_ARGUMENT_MISSING'],
@@ -51,5 +52,6 @@ for (const [what, args, code] of [
     t.is(stdout, '')
     t.true(stderr.startsWith('measurand: '))
     t.true(stderr.endsWith(`(${code})\n`), stderr)
+    t.is(stderr.indexOf('\n'), stderr.length - 1, 'one line')
   })
 }

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { publishing } from '../sttp/publishing.js'
 import { recordingOf } from './recording.js'
 import { measurand } from './streams.js'
 
@@ -36,6 +37,18 @@ test('text, CSV and line protocol', async (t) => {
     'measurement,source=bytes,id=eeg/0,name=Cz value=0,flags=0u 0\nmeasurement,source=bytes,id=eeg/0,name=Cz value=1,flags=0u 0\n',
   )
   t.is((await measurand(['tail', `file:${from}`, '--format', 'xml'])).code, 1)
+})
+
+test('what a session tells has its numbers named, and of what went wrong the code', async (t) => {
+  const url = `sttp://127.0.0.1:${await publishing(t, { signals: 5, frames: 2 })}`
+  const { stderr } = await measurand(['tail', url, '--limit', '10'])
+  t.regex(stderr, /: subscribed: signals 5, unauthorized 0, cacheIndex 0\n/)
+  const nobody = await measurand(['tail', 'sttp://127.0.0.1:1', '--wait', '10ms'])
+  t.is(nobody.code, 2)
+  t.regex(
+    nobody.stderr,
+    /attempt-failed: attempt 1, nobody listens at 127\.0\.0\.1:1 \(ERR_SESSION_CONNECT_REFUSED\)\n/,
+  )
 })
 
 test('--limit ends it', async (t) => {

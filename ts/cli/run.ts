@@ -119,7 +119,7 @@ function parse(name: string, argv: readonly string[], table: OptionTable) {
   } catch (error) {
     const { code, message } = error as Error & { code?: string }
     const isUnknown = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
-    const [text] = message.split('. ')
+    const [text] = message.split(/\.\s/)
     const hint = `measurand ${name} --help lists the options`
     if (isUnknown) throw cliError('ERR_CLI_OPTION_UNKNOWN', `${text}; ${hint}`, { cause: error })
     throw cliError('ERR_CLI_OPTION_INVALID', `${text}; ${hint}`, { cause: error })

@@ -76,10 +76,18 @@ export async function open(call: Call, url: SourceUrl, more: SourceOptions = {})
 function tellStatus(call: Call, event: StatusEvent): void {
   if (call.json) void call.out.json(statusJson(event))
   else if (!QUIET.has(event.state) && (event.state !== 'attempt-failed' || call.options.has('wait'))) {
-    const detail = event.detail === undefined ? '' : ` ${Object.values(event.detail).map(String).join(' ')}`
     // The line of progress, where there is one, makes way.
-    call.err.write(`${call.err.isTTY ? '\r\x1b[K' : ''}${event.source}: ${event.state}${detail}\n`)
+    call.err.write(`${call.err.isTTY ? '\r\x1b[K' : ''}${event.source}: ${event.state}${detailText(event)}\n`)
   }
+}
+
+/** What a status event tells beside its state, as text: numbers by their names, what went wrong with its code. */
+function detailText({ detail = {} }: StatusEvent): string {
+  const { code, message, ...rest } = detail
+  const parts = Object.entries(rest).map(([name, value]) => `${name} ${value}`)
+  if (message !== undefined) parts.push(code ? `${message} (${code})` : String(message))
+  else if (code !== undefined) parts.push(String(code))
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`
 }
 
 /** What goes without saying. */
