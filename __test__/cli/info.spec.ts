@@ -1,6 +1,8 @@
-import { readdir, rm, stat, truncate } from 'node:fs/promises'
+import { cp, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { StoreSink } from '../../ts/store/index.js'
+import { SyntheticSource } from '../store/synthetic-source.js'
 import { recordingOf, temporary } from './recording.js'
 import { measurand } from './streams.js'
 
@@ -55,4 +57,32 @@ test('an audit says that a recording is sound, or what is wrong', async (t) => {
   t.regex(cut.stdout, /NOT SOUND/)
   await rm(path)
   t.is((await measurand(['audit', from])).code, 1)
+})
+
+test('what is being written is sound so far; what its writer left is not closed', async (t) => {
+  const place = await temporary(t)
+  const [live, left] = [join(place, 'live'), join(place, 'left')]
+  const sink = await StoreSink.open(live)
+  const source = new SyntheticSource({ rows: 300, signals: 3 })
+  await sink.write(source.next(), source)
+  const info = await measurand(['info', live])
+  t.is(info.code, 0, info.stdout)
+  t.regex(info.stdout, /recorded from \S+ to now$/m)
+  t.regex(info.stdout, /: not closed yet$/m)
+  const audit = await measurand(['audit', live])
+  t.is(audit.code, 0, audit.stdout)
+  t.regex(audit.stdout, /300 rows.*\n {2}it is being written/)
+  t.regex(audit.stdout, /^sound and complete so far$/m)
+
+  await cp(live, left, { recursive: true })
+  await sink.close()
+  t.regex((await measurand(['audit', live])).stdout, /^sound and complete$/m)
+  await rm(join(left, 'recording.lock'))
+  const dead = await measurand(['info', left])
+  t.regex(dead.stdout, /to the death of its writer$/m)
+  const found = await measurand(['audit', left])
+  t.is(found.code, 1)
+  t.regex(found.stdout, /interrupted: its writer died/)
+  t.regex(found.stdout, /cut: \S+: its writer has not closed it/)
+  t.regex(found.stdout, /NOT SOUND/)
 })

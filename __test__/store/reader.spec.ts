@@ -50,6 +50,18 @@ test('a recording gives the rows that were stored, and its recording is the same
   t.is(one.sources[0]?.files, 2)
 })
 
+test('a segment that its writer compacts behind the listing is read all the same', async (t) => {
+  const directory = await temporary(t)
+  const sink = await StoreSink.open(directory)
+  const original = new SyntheticSource({ rows: 5000 })
+  await sink.write(original.next(), original)
+  const source = await onlySource(directory)
+  await sink.close()
+  t.deepEqual(await readdir(join(directory, 'synthetic', 'measurement')), ['000001.parquet'])
+  await source.consume(() => {})
+  t.is(source.stats.received, 5000)
+})
+
 test('rows are chosen by time and signal', async (t) => {
   const directory = await temporary(t)
   const sink = await StoreSink.open(directory)

@@ -15,22 +15,24 @@ export const command: Command = {
     const audit = await auditRecording(directory)
     if (call.json) await call.out.json({ event: 'audit', ...audit })
     else {
-      for (const { name, rows, files, bytes, replay, losses, problems } of audit.sources) {
+      for (const { name, rows, files, bytes, replay, losses, isLive, problems } of audit.sources) {
         await call.out.line(
           `${name}: ${formatMany(rows, 'row')} in ${formatMany(files, 'file')} of ${formatBytes(bytes)}, replay ${replay}`,
         )
+        if (isLive)
+          await call.out.line('  it is being written: its books and sequence numbers are checked when it is closed')
         const { records, missing, open } = losses
         if (records > 0) {
           await call.out.line(
-            `  ${formatCount(records)} losses, ${formatMany(missing, 'row')} known to be missing, ${formatCount(open)} open`,
+            `  losses: ${formatMany(records, 'record')}, ${formatMany(missing, 'row')} known to be missing, ${formatCount(open)} open`,
           )
         }
         for (const { kind, file, text } of problems)
           await call.out.line(`  ${kind}: ${file === undefined ? '' : `${file}: `}${text}`)
       }
-      await call.out.line(
-        audit.isSound ? (audit.isComplete ? 'sound and complete' : 'sound, with losses') : 'NOT SOUND',
-      )
+      const soFar = audit.sources.some(({ isLive }) => isLive) ? ' so far' : ''
+      const verdict = audit.isComplete ? `sound and complete${soFar}` : `sound${soFar}, with losses`
+      await call.out.line(audit.isSound ? verdict : 'NOT SOUND')
     }
     if (!audit.isSound) return EXIT.usage
     return audit.isComplete ? EXIT.done : EXIT.incomplete

@@ -106,9 +106,8 @@ export async function tellRecording(call: Call, path: string): Promise<number> {
 
 async function tellSource({ out }: Call, source: SourceInfo): Promise<void> {
   await out.line(`${source.name}  ${source.system}  ${source.url}`)
-  const end =
-    source.end === null ? (source.isFinished ? 'an unknown end' : 'now, or its writer died') : formatTime(source.end)
-  await out.line(`  recorded from ${source.start === null ? 'an unknown time' : formatTime(source.start)} to ${end}`)
+  const start = source.start === null ? 'an unknown time' : formatTime(source.start)
+  await out.line(`  recorded from ${start} to ${endText(source)}`)
   if (source.peer !== '') await out.line(`  peer ${source.peer}`)
   await out.line(`  signals ${formatCount(source.signals)}`)
   for (const { table, run, rows, files, bytes, firstTime, lastTime } of source.tables) {
@@ -120,21 +119,34 @@ async function tellSource({ out }: Call, source: SourceInfo): Promise<void> {
   }
   if (source.books !== null) {
     const books = Object.entries(source.books).map(([name, rows]) => `${name} ${formatCount(rows)}`)
-    const verdict = source.imbalance === 0 ? 'the books balance' : `THE BOOKS LACK ${source.imbalance} ROWS`
-    await out.line(`  ${books.join(', ')}: ${verdict}`)
+    await out.line(`  ${books.join(', ')}: ${verdictOf(source)}`)
   }
   const { records, missing, recovered, open } = source.losses
   await out.line(
     records === 0
-      ? '  nothing lost'
+      ? `  ${source.end === null ? 'no loss noted so far' : 'nothing lost'}`
       : `  losses: ${formatMany(records, 'record')}, ${formatMany(missing, 'row')} known to be missing, ${formatCount(recovered)} recovered, ${formatMany(open, 'record')} open`,
   )
+}
+
+function endText({ end, isLive, isFinished }: SourceInfo): string {
+  if (end !== null) return formatTime(end)
+  if (isLive) return 'now'
+  return isFinished ? 'the death of its writer, behind which it was recovered' : 'the death of its writer'
+}
+
+function verdictOf({ imbalance, end }: SourceInfo): string {
+  if (imbalance === null) return 'not closed yet'
+  if (imbalance === 0) return 'the books balance'
+  return end === null
+    ? `NOT CLOSED, ${formatMany(imbalance, 'row')} were under way when this was noted`
+    : `THE BOOKS LACK ${imbalance} ROWS`
 }
 
 async function tellFile({ out }: Call, path: string, file: Inspection): Promise<void> {
   const kind = file.isParquet ? 'Parquet' : 'Arrow stream'
   await out.line(
-    `${path}: ${kind}, ${formatMany(file.rows, 'row')} in ${formatCount(file.batches)} batches of ${formatBytes(file.bytes)}`,
+    `${path}: ${kind}, ${formatMany(file.rows, 'row')} in ${formatMany(file.batches, 'batch', 'batches')} of ${formatBytes(file.bytes)}`,
   )
   for (const { name, type, nullable } of file.fields)
     await out.line(`  ${name}  ${type}${nullable ? '  nullable' : ''}`)

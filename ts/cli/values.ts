@@ -40,8 +40,8 @@ export function formatCount(count: number): string {
 }
 
 /** So many things, by their name: `1 file`, `2,000 files`. */
-export function formatMany(count: number, thing: string): string {
-  return `${formatCount(count)} ${thing}${count === 1 ? '' : 's'}`
+export function formatMany(count: number, thing: string, things = `${thing}s`): string {
+  return `${formatCount(count)} ${count === 1 ? thing : things}`
 }
 
 /** Bytes in binary units. */

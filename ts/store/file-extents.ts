@@ -1,5 +1,5 @@
 import { type Summary, summariseFile } from './codec.js'
-import type { TableFile } from './layout.js'
+import { type TableFile, withFile } from './layout.js'
 
 /** Files whose extents are kept. */
 const LIMIT = 1 << 16
@@ -25,7 +25,7 @@ export class FileExtents {
   async of({ path, isSegment }: TableFile): Promise<Summary> {
     const known = this.#known.get(path)
     if (known !== undefined) return known
-    const summary = await summariseFile(path)
+    const summary = await withFile(path, summariseFile)
     if (isSegment) return summary
     for (const oldest of this.#known.keys()) {
       if (this.#known.size < this.#limit) break

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Books, imbalance, isRecovered, type LossRecord, type LossTotals } from '../session/index.js'
 import { FileExtents } from './file-extents.js'
 import { type TableFile, tableFiles } from './layout.js'
+import { Lock } from './lock.js'
 import { readState, type StoredState, sourcesOf } from './reader.js'
 import { FORMAT, type SourceEntry } from './recording-file.js'
 import { parsed } from './source-rows.js'
@@ -27,13 +28,15 @@ export interface SourceInfo extends SourceEntry {
   readonly end: bigint | null
   /** Whether its writer has closed it, or it was recovered. */
   readonly isFinished: boolean
+  /** Whether it is being written: a process that lives has the recording. */
+  readonly isLive: boolean
   readonly peer: string
   readonly signals: number
   readonly tables: readonly TableInfo[]
   readonly losses: LossTotals
   /** As the session table has them; `null` where it has none. */
   readonly books: Books | null
-  /** Rows that are missing from the books; 0 where they balance, `null` where there are none. */
+  /** Rows that are missing from the books; 0 where they balance, `null` where there are none, or none yet. */
   readonly imbalance: number | null
 }
 
@@ -51,26 +54,35 @@ export interface RecordingInfo {
  */
 export async function recordingInfo(directory: string, extents = new FileExtents()): Promise<RecordingInfo> {
   const sources: SourceInfo[] = []
+  // Asked before what is read: what was closed meanwhile is not taken for what its writer left.
+  const isHeld = await Lock.isHeld(directory)
   for (const entry of await sourcesOf(directory)) {
-    sources.push(await sourceInfo(join(directory, entry.name), entry, extents))
+    sources.push(await sourceInfo(join(directory, entry.name), entry, isHeld, extents))
   }
   return { directory, format: FORMAT, sources }
 }
 
-async function sourceInfo(directory: string, entry: SourceEntry, extents: FileExtents): Promise<SourceInfo> {
+async function sourceInfo(
+  directory: string,
+  entry: SourceEntry,
+  isHeld: boolean,
+  extents: FileExtents,
+): Promise<SourceInfo> {
   const state = await readState(directory)
   const books = booksOf(state)
+  const isLive = isHeld && !state.isFinished
   return {
     ...entry,
     start: state.session?.start ?? null,
     end: state.session?.end ?? null,
     isFinished: state.isFinished,
+    isLive,
     peer: state.session?.peer ?? '',
     signals: state.signals.length,
     tables: await tablesOf(directory, extents),
     losses: totalsOf(state.losses),
     books,
-    imbalance: books === null ? null : imbalance(books),
+    imbalance: books === null || isLive ? null : imbalance(books),
   }
 }
 

@@ -29,6 +29,20 @@ export function fileName(number: number, extension: 'arrows' | 'parquet'): strin
   return `${String(number).padStart(6, '0')}.${extension}`
 }
 
+/**
+ * What `use` gives for a file that was listed; where its writer has compacted it meanwhile, for the Parquet file that it
+ * has become.
+ */
+export async function withFile<T>(path: string, use: (path: string) => T | Promise<T>): Promise<T> {
+  try {
+    return await use(path)
+  } catch (error) {
+    const isGone = (error as { code?: unknown }).code === 'ERR_STORE_FILE_MISSING'
+    if (!isGone || !path.endsWith('.arrows')) throw error
+    return use(path.replace(/arrows$/, 'parquet'))
+  }
+}
+
 /** A name as a directory: characters that a file system or a shell could take amiss become `-`. */
 export function directoryName(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '')

@@ -13,6 +13,8 @@ interface Holder {
   readonly token: string
 }
 
+const NAME = 'recording.lock'
+
 /** Sees to it that one process writes a recording. A lock whose process is gone is taken over. */
 export class Lock {
   readonly #path: string
@@ -24,7 +26,7 @@ export class Lock {
   }
 
   static async take(directory: string): Promise<Lock> {
-    const path = join(directory, 'recording.lock')
+    const path = join(directory, NAME)
     const holder: Holder = {
       pid: process.pid,
       host: hostname(),
@@ -40,6 +42,12 @@ export class Lock {
       await unlink(own).catch(() => {})
     }
     return new Lock(path, holder.token)
+  }
+
+  /** Whether a process has it that lives, or that is on another host. */
+  static async isHeld(directory: string): Promise<boolean> {
+    const holder = await read(join(directory, NAME))
+    return holder !== undefined && (await isAlive(holder))
   }
 
   /** Gives it back. */
@@ -62,10 +70,9 @@ async function isLinked(own: string, path: string): Promise<boolean> {
 async function unlinkDead(path: string): Promise<void> {
   const holder = await read(path)
   if (holder === undefined) return
-  const { pid, host, started } = holder
-  const isElsewhere = host !== hostname()
-  if (isElsewhere || (await startOf(pid)) === started) {
-    const where = isElsewhere ? ` on ${host}; if it is gone, remove ${path}` : ''
+  if (await isAlive(holder)) {
+    const { pid, host } = holder
+    const where = host === hostname() ? '' : ` on ${host}; if it is gone, remove ${path}`
     throw storeError('ERR_STORE_LOCKED', `process ${pid}${where} writes this recording`)
   }
   // Somebody else may have found it dead too, and have taken it since: what is moved aside is looked at again.
@@ -74,6 +81,11 @@ async function unlinkDead(path: string): Promise<void> {
   const moved = await read(aside)
   if (moved !== undefined && moved.token !== holder.token) await link(aside, path).catch(() => {})
   await unlink(aside).catch(unlessGone)
+}
+
+/** Of a process on another host nobody knows better. */
+async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
+  return host !== hostname() || (await startOf(pid)) === started
 }
 
 function unlessGone(error: NodeJS.ErrnoException): void {

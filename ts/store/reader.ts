@@ -27,7 +27,7 @@ import {
 import { type ColumnField, type Columns, FileReader, PROGRESS, type Selection } from './codec.js'
 import { storeError } from './error-codes.js'
 import type { FileExtents } from './file-extents.js'
-import { namesIn, type StateTable, type TableFile, tableFiles } from './layout.js'
+import { namesIn, type StateTable, type TableFile, tableFiles, withFile } from './layout.js'
 import { readRecordingFile, type SourceEntry } from './recording-file.js'
 import { readRows } from './rows.js'
 import { isBegun } from './segment.js'
@@ -95,9 +95,10 @@ export async function readState(directory: string): Promise<StoredState> {
   const rowsOf = async <T>(table: StateTable): Promise<T[]> => {
     if (names.includes(`${table}.parquet`)) return readRows<T>(join(directory, `${table}.parquet`))
     if (!names.includes(`${table}.arrows`)) return []
-    const path = join(directory, `${table}.arrows`)
     // Where its writer died before its schema was whole there was no row yet.
-    return (await isBegun(path)) ? readRows<T>(path) : []
+    return withFile(join(directory, `${table}.arrows`), async (path) =>
+      (await isBegun(path)) ? readRows<T>(path) : [],
+    )
   }
   const signals = new SignalTable()
   fillSignals(signals, await rowsOf<SignalCells>('signal'))
@@ -245,7 +246,7 @@ export class RecordingSource implements Source {
 
   /** While a batch is read by its consumer, a thread of the pool fills the other block. */
   async *#readFile(file: TableFile): AsyncGenerator<Batch, void> {
-    const reader = new FileReader(file.path, this.#selection)
+    const reader = await withFile(file.path, (path) => new FileReader(path, this.#selection))
     const fields = reader.fields
     const optional = fields.reduce((bits, { name }) => bits | (OPTIONAL[name] ?? 0), 0)
     const { wire } = (fields.find(({ name }) => name === 'value')?.metadata ?? {}) as { wire?: 'f32' }
