@@ -165,6 +165,29 @@ test('a datagram that comes twice is duplicate, one that never comes cannot be k
   t.deepEqual([...subscriber.ledger], [])
 })
 
+test('datagrams that others have overtaken are given, and told by their number', async (t) => {
+  const { clock, network, publisher, subscriber, told } = await pair(
+    t,
+    { udpPort: 9150 },
+    {},
+    (n) => n === 1 || n === 4,
+  )
+  await subscriber.connect('localhost:7165')
+  await turns()
+  const rows = collect(subscriber)
+  const later = await network.datagrams({ remote: { host: '127.0.0.1', port: 9150 } })
+  const tap = tapDatagrams(network, 9150)
+  for (let n = 0; n < 8; n++) publisher.publishMeasurements(frame(n))
+  await turns()
+  for (const n of [1, 4]) later.write(tap[n] as Uint8Array)
+  await turns()
+  await clock.advance(0)
+  t.deepEqual(rows, [0, 2, 3, 5, 6, 7, 1, 4].flatMap(rowsOf))
+  t.like(subscriber.describe().meta, { channel: 'udp', datagramsDropped: 0, datagramsLate: 2 })
+  t.true(told.includes('datagrams-late'))
+  t.deepEqual([subscriber.stats.received, subscriber.stats.duplicate, subscriber.stats.lost], [48, 0, 0])
+})
+
 /** The datagrams that a memory network brings to a port. */
 function tapDatagrams(network: MemoryNetwork, port: number): Uint8Array[] {
   const taken: Uint8Array[] = []

@@ -29,6 +29,8 @@ export interface ConnectionHandler {
   onFault(fault: SttpFault): void
   /** Datagrams are lost: in the own queue, whose bytes are known, or in the system's. */
   onDropped(datagrams: number, bytes?: number): void
+  /** Datagrams came behind newer ones. */
+  onLate(datagrams: number): void
   /** It is over, once. */
   onEnd(error: MeasurandError | undefined): void
 }
@@ -69,6 +71,7 @@ export class SubscriberConnection {
   #isAnswered = false
   #hasCache = false
   #messages = 0
+  #lateDatagrams = 0
   #isOver = false
 
   constructor(options: ConnectionOptions) {
@@ -137,7 +140,7 @@ export class SubscriberConnection {
       {
         onControl: () => this.#takeControls(),
         onMalformed: () => this.#takeFault(),
-        onChunk: () => this.#heard(),
+        onChunk: () => this.#heardDatagrams(),
         onDropped: (datagrams, bytes) => this.#options.handler.onDropped(datagrams, bytes),
         onClose: (error) => {
           if (this.#datagrams === opened) this.end(error)
@@ -251,6 +254,13 @@ export class SubscriberConnection {
     const now = this.downlink.messages
     this.#options.stats.messagesIn += now - this.#messages
     this.#messages = now
+  }
+
+  #heardDatagrams(): void {
+    this.#heard()
+    const { lateDatagrams } = this.downlink
+    if (lateDatagrams > this.#lateDatagrams) this.#options.handler.onLate(lateDatagrams - this.#lateDatagrams)
+    this.#lateDatagrams = lateDatagrams
   }
 
   #takeControls(): void {

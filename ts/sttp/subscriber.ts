@@ -219,7 +219,11 @@ export class Subscriber extends SubscriberBufferBlocks {
       meta:
         filter === undefined
           ? {}
-          : { filter, encoding: this.#encoding(this.#wanted?.settings), ...channelMeta(this.#wanted?.settings) },
+          : {
+              filter,
+              encoding: this.#encoding(this.#wanted?.settings),
+              ...channelMeta(this.#wanted?.settings, this.#losses.datagrams),
+            },
     }
   }
 
@@ -237,6 +241,7 @@ export class Subscriber extends SubscriberBufferBlocks {
         onControl: (control) => this.#onControl(connection, control),
         onFault: (fault) => this.#onFault(fault),
         onDropped: (datagrams, bytes) => this.#losses.dropped(datagrams, bytes),
+        onLate: (datagrams) => this.#losses.late(datagrams),
         onEnd: (error) => this.#onEnd(connection, error),
       },
       modes: this.#modes(),

@@ -75,10 +75,13 @@ export function datagramPlace({
 }
 
 /** What has to be known of data that come by UDP. */
-export function channelMeta({ udpPort, udpGroup }: SubscriptionSettings = {}): Record<string, unknown> {
+export function channelMeta(
+  { udpPort, udpGroup }: SubscriptionSettings = {},
+  datagrams: { readonly datagramsDropped: number; readonly datagramsLate: number },
+): Record<string, unknown> {
   if (udpPort === undefined) return {}
   const channel = udpGroup === undefined ? 'udp' : `udp, group ${udpGroup}`
-  return { channel, wireLoss: 'not detectable: compact packets have no sequence numbers' }
+  return { channel, wireLoss: 'not detectable: compact packets have no sequence numbers', ...datagrams }
 }
 
 /** How a subscription's measurements are packed: as it says, by UDP as compact, or else as TSSC unless told. */

@@ -20,6 +20,9 @@ const OF_MEASUREMENTS = /^ERR_STTP_(COMPACT|PACKET|TSSC)_/
 export class WireLosses {
   readonly #host: LossHost
   readonly #open = new Map<string, number>()
+  #dropped = 0
+  #late = 0
+  #toldLate = 0
 
   constructor(host: LossHost) {
     this.#host = host
@@ -48,8 +51,22 @@ export class WireLosses {
     else host.missed(this.#add(cause, { cause: 'decoder', ...gap }))
   }
 
+  /** Datagrams so far that were thrown away unread, and that came behind newer ones. */
+  get datagrams(): { readonly datagramsDropped: number; readonly datagramsLate: number } {
+    return { datagramsDropped: this.#dropped, datagramsLate: this.#late }
+  }
+
+  /** Datagrams came behind newer ones: nothing is missing, and it is told again when they are twice as many. */
+  late(datagrams: number): void {
+    this.#late += datagrams
+    if (this.#late < 2 * this.#toldLate) return
+    this.#toldLate = this.#late
+    this.#host.status.emit('datagrams-late', { datagrams: this.#late })
+  }
+
   /** Datagrams were thrown away unread, by the own queue or the system's: what was in them is not known. */
   dropped(datagrams: number, bytes: number | undefined): void {
+    this.#dropped += datagrams
     const where = bytes === undefined ? 'system' : 'queue'
     this.#host.status.emit('datagrams-dropped', { datagrams, where })
     const to = this.#host.now()

@@ -134,6 +134,12 @@ impl SttpDownlink {
         self.inner.call(|downlink| Ok(downlink.messages() as f64))
     }
 
+    /// Datagrams that came behind newer ones, by the times of their signals.
+    #[napi(getter, catch_unwind)]
+    pub fn late_datagrams(&mut self) -> Result<f64> {
+        self.inner.call(|downlink| Ok(downlink.late_datagrams() as f64))
+    }
+
     /// Bytes of a frame that has not come whole.
     #[napi(getter, catch_unwind)]
     pub fn pending_bytes(&mut self) -> Result<u32> {

@@ -127,9 +127,11 @@ impl Downlink {
             if self.packets.has_event() {
                 break Status::Control;
             }
-            match self.packets.go_on(&mut block) {
-                Status::NeedMore => {}
-                status => break status,
+            let first = block.len();
+            let status = self.packets.go_on(&mut block);
+            self.packets.follow_datagram(&block, first);
+            if status != Status::NeedMore {
+                break status;
             }
             error_offset = position;
             let Some(datagram) = datagrams::next(chunk, &mut position) else {
@@ -138,9 +140,11 @@ impl Downlink {
                 break if self.packets.has_event() { Status::Control } else { Status::NeedMore };
             };
             self.messages += 1;
-            match self.packets.take_datagram(datagram, &mut block) {
-                Status::NeedMore => {}
-                status => break status,
+            let first = block.len();
+            let status = self.packets.take_datagram(datagram, &mut block);
+            self.packets.follow_datagram(&block, first);
+            if status != Status::NeedMore {
+                break status;
             }
         };
         block.close(status, position, error_offset);
@@ -191,6 +195,12 @@ impl Downlink {
     /// Frames and datagrams taken so far.
     pub fn messages(&self) -> u64 {
         self.messages
+    }
+
+    /// Datagrams that came behind newer ones: with a time before the newest that came of the same signal. A publisher whose
+    /// times go back looks the same.
+    pub fn late_datagrams(&self) -> u64 {
+        self.packets.datagrams.late
     }
 
     /// Bytes of a frame that has not come whole: not 0 at the end of a stream means that it was cut.

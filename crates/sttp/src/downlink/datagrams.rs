@@ -1,4 +1,4 @@
-use measurand_columns::{Block, Status};
+use measurand_columns::{Block, Status, TIME_UNKNOWN};
 
 use super::packets::{Packets, Place};
 use super::{LossCause, PacketError};
@@ -6,6 +6,8 @@ use crate::{BufferBlock, CipherKeys, Envelope, Quirk, ResponseCode, data_packet}
 
 /// Datagrams that are remembered: one that comes again later than so many is not noticed.
 const REMEMBERED: usize = 64;
+/// Signals of which it is remembered how far their times have come; those beyond are not followed.
+const FOLLOWED: usize = 1 << 20;
 
 /// What is known of the datagrams of a connection: how far they reach, and which came last, because a network may
 /// deliver one twice.
@@ -15,11 +17,17 @@ pub(super) struct Datagrams {
     pub(super) offset: u64,
     recent: [u64; REMEMBERED],
     next: usize,
+    /// The newest time that came of each signal, by its row.
+    newest: Vec<i64>,
+    /// Datagrams that came behind newer ones.
+    pub(super) late: u64,
+    /// The datagram at hand is counted among them.
+    is_late: bool,
 }
 
 impl Datagrams {
     pub(super) const fn new() -> Self {
-        Self { offset: 0, recent: [0; REMEMBERED], next: 0 }
+        Self { offset: 0, recent: [0; REMEMBERED], next: 0, newest: Vec::new(), late: 0, is_late: false }
     }
 
     /// Whether the same data packet came a short while ago; it is remembered.
@@ -38,6 +46,28 @@ impl Datagrams {
     /// Forgets which came: what is subscribed to anew may look like what was.
     pub(super) fn forget(&mut self) {
         self.recent = [0; REMEMBERED];
+        self.newest.clear();
+    }
+
+    /// Notes the times of rows of the datagram at hand: one is older than what came of the same signal where the datagram
+    /// was overtaken. Packets have no numbers that would say so.
+    fn follow(&mut self, signals: &[u32], times: &[i64]) {
+        for (&signal, &time) in signals.iter().zip(times) {
+            let row = signal as usize;
+            if time == TIME_UNKNOWN || row >= FOLLOWED {
+                continue;
+            }
+            if row >= self.newest.len() {
+                self.newest.resize(row + 1, TIME_UNKNOWN);
+            }
+            let Some(newest) = self.newest.get_mut(row) else { continue };
+            if time >= *newest {
+                *newest = time;
+            } else if !self.is_late {
+                self.is_late = true;
+                self.late += 1;
+            }
+        }
     }
 }
 
@@ -48,6 +78,7 @@ impl Packets {
         self.place = Place { offset: self.datagrams.offset, length };
         self.datagrams.offset += length;
         self.is_datagram = true;
+        self.datagrams.is_late = false;
         let Some(envelope) = Envelope::parse(datagram) else {
             return self.malformed(PacketError::Length { length: datagram.len() }, None);
         };
@@ -64,6 +95,14 @@ impl Packets {
             return Status::NeedMore;
         }
         self.data(envelope.payload, block)
+    }
+
+    /// Notes the times of the rows that a datagram has given, from one on.
+    pub(super) fn follow_datagram(&mut self, block: &Block<'_>, first: usize) {
+        let rows = first..block.len();
+        if let (Some(signals), Some(times)) = (block.signal.get(rows.clone()), block.time.get(rows)) {
+            self.datagrams.follow(signals, times);
+        }
     }
 
     /// Takes the payload of an encrypted data packet: all behind its flags is.

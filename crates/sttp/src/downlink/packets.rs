@@ -430,14 +430,20 @@ impl Packets {
 
     pub(super) fn malformed(&mut self, error: PacketError, measurements: Option<u64>) -> Status {
         let Place { offset, length } = self.place;
+        let measurements = measurements.and_then(|declared| self.plausible(declared));
         self.error = Some(MessageError { offset, length, measurements, error });
         Status::Malformed
     }
 
+    /// What a packet says to have, unless it says more than its bytes could hold: a measurement takes a bit at least.
+    fn plausible(&self, declared: u64) -> Option<u64> {
+        (declared <= self.place.length.saturating_mul(8)).then_some(declared)
+    }
+
     pub(super) fn lose_packet(&mut self, cause: LossCause, sequence: Option<u16>, declared: u32) {
         let sequences = sequence.map(|sequence| (sequence, sequence));
-        let bytes = self.place.length;
-        self.lose(Loss { cause, sequences, packets: 1, measurements: Some(declared.into()), bytes });
+        let (measurements, bytes) = (self.plausible(declared.into()), self.place.length);
+        self.lose(Loss { cause, sequences, packets: 1, measurements, bytes });
     }
 
     /// The packet of this number cannot be decoded because others are missing.

@@ -213,6 +213,27 @@ fn a_packet_that_promises_more_than_it_has_is_malformed() {
 }
 
 #[test]
+fn a_number_of_measurements_that_the_bytes_cannot_hold_is_none() {
+    let (mut encoder, mut wire) = publisher(OperationalModes::COMPRESSED, 3);
+    let start = wire.len();
+    send(&mut encoder, &frame(0), &mut wire);
+    send(&mut encoder, &frame(1), &mut wire);
+    // The count and the version of TSSC are damaged; what follows cannot be decoded.
+    wire[start + 12] = 0x5a;
+    wire[start + 15] = 15;
+    let received = receive(&mut downlink(OperationalModes::COMPRESSED), &wire);
+    let [error] = &received.errors[..] else { panic!("{:?}", received.errors) };
+    assert_eq!((&error.error, error.measurements), (&PacketError::TsscVersion { version: 15 }, None));
+
+    let (mut encoder, _) = publisher(OperationalModes::COMPACT, 3);
+    let mut wire = Vec::new();
+    send(&mut encoder, &frame(0), &mut wire);
+    wire[11] = 0x5a;
+    let [loss] = receive(&mut downlink(OperationalModes::COMPACT), &wire).losses()[..] else { panic!("one loss") };
+    assert_eq!((loss.cause, loss.measurements), (LossCause::UnknownCache, None));
+}
+
+#[test]
 fn signals_that_the_cache_does_not_name_are_counted() {
     for modes in [OperationalModes::COMPRESSED, OperationalModes::COMPACT] {
         let (mut encoder, _) = publisher(modes, 3);

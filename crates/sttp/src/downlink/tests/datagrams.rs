@@ -114,6 +114,27 @@ fn a_datagram_that_comes_twice_is_counted_and_not_given_again() {
 }
 
 #[test]
+fn datagrams_that_were_overtaken_are_counted() {
+    for capacity in [1, 2, 4096] {
+        let (mut downlink, mut encoder) = connection();
+        let mut chunks = (0..6).map(|n| {
+            let mut wire = Vec::new();
+            send(&mut encoder, &frame(n), &mut wire);
+            gathered(&wire)
+        });
+        let mut take = || chunks.next().unwrap();
+        let [first, second, third, fourth, fifth, sixth] = [take(), take(), take(), take(), take(), take()];
+        for (chunk, late) in [(first, 0), (third, 0), (second, 1), (fourth, 1)] {
+            feed_datagrams(&mut downlink, &chunk, capacity);
+            assert_eq!(downlink.late_datagrams(), late);
+        }
+        let received = feed_datagrams(&mut downlink, &[sixth, fifth].concat(), capacity);
+        assert_eq!((received.rows, received.events), ([frame(5), frame(4)].concat(), vec![]));
+        assert_eq!(downlink.late_datagrams(), 2);
+    }
+}
+
+#[test]
 fn equal_packets_without_times_are_all_given() {
     let subscription = Subscription { include_time: false, ..Subscription::default() };
     let options = EncoderOptions::new(OperationalModes::COMPACT, &subscription);
