@@ -1,4 +1,4 @@
-import { auditRecording } from '../store/index.js'
+import { type Audit, auditRecording } from '../store/index.js'
 import { type Command, EXIT } from './command.js'
 import { cliError } from './error-codes.js'
 import { formatBytes, formatCount, formatMany } from './values.js'
@@ -15,7 +15,7 @@ export const command: Command = {
     const audit = await auditRecording(directory)
     if (call.json) await call.out.json({ event: 'audit', ...audit })
     else {
-      for (const { name, rows, files, bytes, replay, losses, isLive, problems } of audit.sources) {
+      for (const { name, rows, files, bytes, replay, losses, wireLoss, isLive, problems } of audit.sources) {
         await call.out.line(
           `${name}: ${formatMany(rows, 'row')} in ${formatMany(files, 'file')} of ${formatBytes(bytes)}, replay ${replay}`,
         )
@@ -27,14 +27,21 @@ export const command: Command = {
             `  losses: ${formatMany(records, 'record')}, ${formatMany(missing, 'row')} known to be missing, ${formatCount(open)} open`,
           )
         }
+        if (wireLoss !== null) await call.out.line(`  losses on the wire: ${wireLoss}`)
         for (const { kind, file, text } of problems)
           await call.out.line(`  ${kind}: ${file === undefined ? '' : `${file}: `}${text}`)
       }
-      const soFar = audit.sources.some(({ isLive }) => isLive) ? ' so far' : ''
-      const verdict = audit.isComplete ? `sound and complete${soFar}` : `sound${soFar}, with losses`
-      await call.out.line(audit.isSound ? verdict : 'NOT SOUND')
+      await call.out.line(verdictOf(audit))
     }
     if (!audit.isSound) return EXIT.usage
     return audit.isComplete ? EXIT.done : EXIT.incomplete
   },
+}
+
+function verdictOf({ isSound, isComplete, sources }: Audit): string {
+  if (!isSound) return 'NOT SOUND'
+  const soFar = sources.some(({ isLive }) => isLive) ? ' so far' : ''
+  if (!isComplete) return `sound${soFar}, with losses`
+  const isKnown = sources.every(({ wireLoss }) => wireLoss === null)
+  return isKnown ? `sound and complete${soFar}` : `sound${soFar}, and nothing lost that could be noticed`
 }

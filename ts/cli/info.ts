@@ -109,6 +109,10 @@ async function tellSource({ out }: Call, source: SourceInfo): Promise<void> {
   const start = source.start === null ? 'an unknown time' : formatTime(source.start)
   await out.line(`  recorded from ${start} to ${endText(source)}`)
   if (source.peer !== '') await out.line(`  peer ${source.peer}`)
+  if (source.quirks.length > 0) await out.line(`  quirks ${source.quirks.join(', ')}`)
+  for (const [name, value] of Object.entries(source.meta)) {
+    if (value !== null && typeof value !== 'object') await out.line(`  ${name} ${value}`)
+  }
   await out.line(`  signals ${formatCount(source.signals)}`)
   for (const { table, run, rows, files, bytes, firstTime, lastTime } of source.tables) {
     const span = firstTime === null || lastTime === null ? '' : `, ${formatTime(firstTime)} to ${formatTime(lastTime)}`
@@ -121,12 +125,7 @@ async function tellSource({ out }: Call, source: SourceInfo): Promise<void> {
     const books = Object.entries(source.books).map(([name, rows]) => `${name} ${formatCount(rows)}`)
     await out.line(`  ${books.join(', ')}: ${verdictOf(source)}`)
   }
-  const { records, missing, recovered, open } = source.losses
-  await out.line(
-    records === 0
-      ? `  ${source.end === null ? 'no loss noted so far' : 'nothing lost'}`
-      : `  losses: ${formatMany(records, 'record')}, ${formatMany(missing, 'row')} known to be missing, ${formatCount(recovered)} recovered, ${formatMany(open, 'record')} open`,
-  )
+  await out.line(`  ${lossText(source)}`)
 }
 
 function endText({ end, isLive, isFinished }: SourceInfo): string {
@@ -141,6 +140,16 @@ function verdictOf({ imbalance, end }: SourceInfo): string {
   return end === null
     ? `NOT CLOSED, ${formatMany(imbalance, 'row')} were under way when this was noted`
     : `THE BOOKS LACK ${imbalance} ROWS`
+}
+
+function lossText({ losses, end, wireLoss }: SourceInfo): string {
+  const { records, missing, recovered, open } = losses
+  if (records > 0) {
+    const rows = `${formatMany(missing, 'row')} known to be missing, ${formatCount(recovered)} recovered`
+    return `losses: ${formatMany(records, 'record')}, ${rows}, ${formatMany(open, 'record')} open`
+  }
+  if (end === null) return 'no loss noted so far'
+  return wireLoss === null ? 'nothing lost' : 'nothing lost that could be noticed'
 }
 
 async function tellFile({ out }: Call, path: string, file: Inspection): Promise<void> {

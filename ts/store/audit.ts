@@ -2,7 +2,7 @@ import { join, relative } from 'node:path'
 import { SignalTable } from '../batch/index.js'
 import { imbalance, type LossRecord, type LossTotals, MeasurandError } from '../session/index.js'
 import { type Inspection, inspectFile, joinChecksums, type SequenceRun } from './codec.js'
-import { booksOf, totalsOf } from './info.js'
+import { booksOf, totalsOf, wireLossOf } from './info.js'
 import { namesIn, type TableFile, tableFiles, withFile } from './layout.js'
 import { Lock } from './lock.js'
 import { readState, type StoredState, sourcesOf } from './reader.js'
@@ -53,6 +53,8 @@ export interface SourceAudit {
   readonly losses: LossTotals
   /** Whether it is being written: then its files are checked as far as they are closed, its books not yet. */
   readonly isLive: boolean
+  /** Why losses on the way to the source could not be noticed; `null` where they would be in the ledger. */
+  readonly wireLoss: string | null
   readonly problems: readonly Problem[]
 }
 
@@ -129,6 +131,7 @@ class SourceAuditor {
       replay: this.#replay,
       losses: totalsOf(state.losses),
       isLive: this.#isLive,
+      wireLoss: wireLossOf(state),
       problems: this.#problems,
     }
   }

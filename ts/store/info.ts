@@ -31,9 +31,15 @@ export interface SourceInfo extends SourceEntry {
   /** Whether it is being written: a process that lives has the recording. */
   readonly isLive: boolean
   readonly peer: string
+  /** Deviations of the peer that were worked around. */
+  readonly quirks: readonly string[]
+  /** What the source says of itself. */
+  readonly meta: Readonly<Record<string, unknown>>
   readonly signals: number
   readonly tables: readonly TableInfo[]
   readonly losses: LossTotals
+  /** Why losses on the way to the source could not be noticed; `null` where they would be in the ledger. */
+  readonly wireLoss: string | null
   /** As the session table has them; `null` where it has none. */
   readonly books: Books | null
   /** Rows that are missing from the books; 0 where they balance, `null` where there are none, or none yet. */
@@ -78,9 +84,12 @@ async function sourceInfo(
     isFinished: state.isFinished,
     isLive,
     peer: state.session?.peer ?? '',
+    quirks: state.session?.quirks ?? [],
+    meta: state.session === undefined ? {} : parsed(state.session.meta),
     signals: state.signals.length,
     tables: await tablesOf(directory, extents),
     losses: totalsOf(state.losses),
+    wireLoss: wireLossOf(state),
     books,
     imbalance: books === null || isLive ? null : imbalance(books),
   }
@@ -120,6 +129,12 @@ export function booksOf({ session }: StoredState): Books | null {
     dropped: of('dropped'),
     failed: of('failed'),
   }
+}
+
+/** Why losses on the way to the source could not be noticed, as it says of itself; `null` where they could. */
+export function wireLossOf({ session }: StoredState): string | null {
+  const { wireLoss } = session === undefined ? {} : (parsed(session.meta) as { readonly wireLoss?: unknown })
+  return typeof wireLoss === 'string' ? wireLoss : null
 }
 
 /** Sums over losses. */
