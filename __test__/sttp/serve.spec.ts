@@ -77,6 +77,35 @@ test('options of a source ask for what they say', async (t) => {
   t.true(publisher.stats.bytesOut > 12 * 17)
 })
 
+test('filters of a source choose its metadata', async (t) => {
+  const filter = "FILTER MeasurementDetail WHERE PointTag = 'SYN:T1'; FILTER DeviceDetail WHERE False"
+  const { rows, subscriber } = await served(t, { frames: '3' }, { 'metadata-filter': filter })
+  t.deepEqual(
+    subscriber.metadata?.tables.map(({ name, rows }) => [name, rows]),
+    [
+      ['DeviceDetail', 0],
+      ['MeasurementDetail', 1],
+      ['PhasorDetail', 0],
+      ['SchemaVersion', 1],
+    ],
+  )
+  t.is(rows.filter(([name]) => name === 'SYN:T1').length, 3)
+  t.is(rows.length, 12)
+})
+
+test('a source passes on what a publisher wants to know of its limits', async (t) => {
+  const asked: (string | undefined)[] = []
+  const publisher = await serve(mapOf({}))
+  t.teardown(() => publisher.close())
+  publisher.history = async function* ({ parameters }) {
+    asked.push(parameters)
+  }
+  const source = await sourceOf(publisher.port, { start: '*-1h', constraints: 'archive=PPA; quality=good' })
+  for await (const _ of source) t.fail('there is nothing')
+  await source.close()
+  t.deepEqual(asked, ['archive=PPA; quality=good'])
+})
+
 test('a throttled source gets the latest values', async (t) => {
   const clock = new SimulatedClock()
   const session = { clock, network: new MemoryNetwork({ clock }) }

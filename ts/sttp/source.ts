@@ -26,6 +26,7 @@ export const sourceOptions = {
   'udp-group': { value: 'ADDRESS', line: 'the multicast group to which data are sent' },
   protocol: { value: '1|2|3', line: 'the version of the protocol; 2 unless told' },
   metadata: { value: '0|1', line: 'whether names and types of signals are asked for; 1 unless told' },
+  'metadata-filter': { value: 'EXPR', line: 'which of them, as FILTER MeasurementDetail WHERE ...; FILTER ...' },
   throttled: { line: 'only the latest value of each signal, every publish interval' },
   'publish-interval': { value: 'SECONDS', line: 'how often the latest values come; 1 unless told' },
   'check-time': { line: 'latest values with a time beyond lag and lead time become NaN' },
@@ -41,6 +42,7 @@ export const sourceOptions = {
   },
   stop: { value: 'TIME', line: 'what was up to then; * is now' },
   interval: { value: 'MS', line: 'ms between the frames of what was; 0, as fast as possible, unless told' },
+  constraints: { value: 'TEXT', line: 'what a publisher wants to know of it beside' },
   'no-recovery': { line: 'does not fetch back what was missed while the connection was broken' },
   extra: { value: 'SETTINGS', line: 'more settings of the subscription, as name=value;name=value' },
   'max-retries': { value: 'N', line: 'retries of a connection that broke; no limit unless told' },
@@ -64,6 +66,7 @@ export async function openSource(url: Place, options: SourceOptions): Promise<Su
     ...(tls === undefined ? {} : { tls }),
     ...retries(url),
     ...versionOf(url),
+    ...metadataFilters(url),
     ...(url.flag('no-recovery') ? { gapRecovery: false as const } : {}),
     recordBufferBlocks: true,
     autoRequestMetadata: url.option('metadata') === undefined || url.flag('metadata'),
@@ -85,6 +88,7 @@ function settingsOf(url: Place): SubscriptionSettings {
     startTime: url.option('start'),
     stopTime: url.option('stop'),
     processingInterval: intervalOf(url),
+    constraintParameters: url.option('constraints'),
     encoding: url.choice('encoding', ['tssc', 'compact']),
     throttled: url.flag('throttled') || undefined,
     publishInterval: secondsOf(url, 'publish-interval'),
@@ -101,6 +105,11 @@ function settingsOf(url: Place): SubscriptionSettings {
     udpGroup: url.option('udp-group'),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as SubscriptionSettings
+}
+
+function metadataFilters(url: Place): { readonly metadataFilters?: string } {
+  const filters = url.option('metadata-filter')
+  return filters === undefined ? {} : { metadataFilters: filters }
 }
 
 function retries(url: Place): { readonly maxRetries?: number } {
