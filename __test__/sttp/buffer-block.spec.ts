@@ -67,6 +67,40 @@ test('a block that is not confirmed is sent again, with the index of the cache i
   await publisher.close()
 })
 
+test('blocks wait for the first cache to be confirmed, and are lost with a client that never does', async (t) => {
+  const { network, publisher } = await publishing()
+  const wires = [await Wire.connect(network, COMPACT), await Wire.connect(network, COMPACT)] as const
+  for (const wire of wires) {
+    wire.confirms = false
+    wire.subscribe("FILTER ActiveMeasurements WHERE PointTag LIKE '%T2'")
+  }
+  await turns()
+  t.is(publisher.broadcastBufferBlock(idOf(1), Buffer.from('other')), 0)
+  t.is(publisher.broadcastBufferBlock(idOf(2), Buffer.from('first')), 2)
+  t.is(publisher.broadcastBufferBlock(idOf(2), Buffer.from('second'), false), 2)
+  await turns()
+  const blocks = ({ controls }: Wire) => controls.filter(({ type }) => type === 'bufferBlock')
+  t.deepEqual(wires.flatMap(blocks), [])
+  wires[0].send({ type: 'confirmUpdateSignalIndexCache' })
+  wires[1].send({ type: 'unsubscribe' })
+  await turns()
+  t.deepEqual(
+    blocks(wires[0]).map(({ sequence, payload }) => [sequence, String(payload)]),
+    [
+      [0, 'first'],
+      [1, 'second'],
+    ],
+  )
+  t.deepEqual(
+    Array.from(publisher.ledger, ({ cause, bytes }) => [cause, bytes]),
+    [
+      ['disconnect', 5],
+      ['disconnect', 6],
+    ],
+  )
+  await publisher.close()
+})
+
 test('payloads are compressed where measurements are, and never for clients that know no flags', async (t) => {
   const { network, publisher } = await publishing()
   const [tssc, compact, old] = [

@@ -99,6 +99,7 @@ test('a source passes on what a publisher wants to know of its limits', async (t
   t.teardown(() => publisher.close())
   publisher.history = async function* ({ parameters }) {
     asked.push(parameters)
+    yield* []
   }
   const source = await sourceOf(publisher.port, { start: '*-1h', constraints: 'archive=PPA; quality=good' })
   for await (const _ of source) t.fail('there is nothing')

@@ -10,6 +10,8 @@ import { knowsBlockFlags } from './subscriber-quirks.js'
 export interface BufferBlockHost {
   readonly clock: Clock
   readonly modes: number
+  /** Resolves when the client has a cache, or is gone. */
+  ready(): Promise<void>
   /** Where a signal is in the client's cache now. */
   indexOf(row: number): { readonly index: number; readonly cacheIndex: number } | undefined
   /** Sends a frame. */
@@ -68,10 +70,14 @@ export class BufferBlockSender {
     this.#before = (async () => {
       const ready = await payload
       await before
+      await this.#host.ready()
       this.#bytes -= bytes.length
-      if (this.#isOver) return
+      if (this.#isOver) {
+        this.#host.lost(bytes.length)
+        return
+      }
       if (!confirm) {
-        this.#write(sequence, row, ready, form, 0)
+        if (!this.#write(sequence, row, ready, form, 0)) this.#host.lost(ready.length)
         return
       }
       this.#bytes += ready.length

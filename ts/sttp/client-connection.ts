@@ -179,7 +179,7 @@ export class ClientConnection {
     const { queueBytes } = this.#host
     // Half of what may wait is kept for measurements.
     const isRoom = this.#bufferBlocks.heldBytes + bytes.length <= queueBytes / 2 && !this.isFull
-    if (this.#indexOf(row) === undefined || !isRoom) return false
+    if (!(this.#served instanceof CohortMember && this.#served.has(row) && isRoom)) return false
     void this.#bufferBlocks.send(row, bytes, bufferBlockForm(this.#subscription, this.modes), confirm)
     return true
   }
@@ -396,6 +396,7 @@ export class ClientConnection {
       get modes() {
         return connection.modes
       },
+      ready: async () => (connection.#served instanceof CohortMember ? connection.#served.entered() : undefined),
       indexOf: (row) => this.#indexOf(row),
       // Datagrams could be too small for them, and nothing is gained where they are sent until they are confirmed.
       send: (frame) => this.commandOutbox.send(frame),

@@ -51,8 +51,8 @@ export class CohortMember implements ServedSubscription {
   #heldBytes = 0
   /** What is to be sent behind what is held. */
   #last: Uint8Array | undefined
-  /** Called when nothing is held any more. */
-  #onRelease: (() => void)[] = []
+  /** Called when its cache is in force, or it is served by nothing any more: nothing is held then. */
+  #onEnter: (() => void)[] = []
   /** Too much waits: measurements are given up until it does not, and a new cache is in force. */
   #isStalled = false
   #isGone = false
@@ -84,6 +84,17 @@ export class CohortMember implements ServedSubscription {
   indexOf(row: number): { readonly index: number; readonly cacheIndex: number } | undefined {
     const index = this.#cohort?.signals.rows.indexOf(row) ?? -1
     return index < 0 ? undefined : { index, cacheIndex: (this.#cohort as Cohort).cacheIndex }
+  }
+
+  /** Whether the client has a signal, or will when its first cache is in force. */
+  has(row: number): boolean {
+    return (this.#cohort ?? this.#next)?.signals.rows.includes(row) ?? false
+  }
+
+  /** Resolves when its first cache is in force, or it is served by nothing any more. */
+  entered(): Promise<void> {
+    if (this.#cohort !== undefined || this.#isGone) return Promise.resolve()
+    return new Promise((resolve) => this.#onEnter.push(resolve))
   }
 
   /** Asks for a cohort of so many signals, which is made when its cache can be sent. */
@@ -118,7 +129,7 @@ export class CohortMember implements ServedSubscription {
     this.#next = undefined
     this.#make = undefined
     if (next !== undefined) for (const batch of this.#takeHeld()) this.#drop(next.rowsIn(batch))
-    this.#tellRelease()
+    this.#tellEnter()
     this.#isStalled = false
     this.#routing.left(this)
   }
@@ -126,7 +137,7 @@ export class CohortMember implements ServedSubscription {
   /** Resolves when nothing is held any more. */
   released(): Promise<void> {
     if (this.#held.length === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#onRelease.push(resolve))
+    return new Promise((resolve) => this.#onEnter.push(resolve))
   }
 
   /** Resolves when there is room for what has to be held. */
@@ -180,7 +191,7 @@ export class CohortMember implements ServedSubscription {
     this.#isUnconfirmed = false
     this.#isStalled = false
     for (const batch of this.#takeHeld()) cohort.publish(batch.block)
-    this.#tellRelease()
+    this.#tellEnter()
     if (this.#last !== undefined) this.host.commandOutbox.send(this.#last)
     this.#last = undefined
     this.#routing.joined(this)
@@ -201,8 +212,8 @@ export class CohortMember implements ServedSubscription {
     if (rows > 0) this.host.dropped(rows)
   }
 
-  #tellRelease(): void {
-    for (const resolve of this.#onRelease.splice(0)) resolve()
+  #tellEnter(): void {
+    for (const resolve of this.#onEnter.splice(0)) resolve()
   }
 
   #stall(): void {
