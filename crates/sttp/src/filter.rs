@@ -77,6 +77,12 @@ pub enum Fault {
         /// What stands here.
         found: String,
     },
+    /// A function or operator would make a text that is too long.
+    #[error("a text would have more than {limit} bytes")]
+    TextLength {
+        /// Bytes that a text may have.
+        limit: usize,
+    },
     /// Parentheses or operators nest too deep, or the text is too long.
     #[error("the expression is too long or nests too deep")]
     TooComplex,

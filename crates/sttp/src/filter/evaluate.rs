@@ -167,7 +167,9 @@ pub(super) fn binary<'a>(operator: BinaryOperator, left: Value<'a>, right: Value
             if left.is_null() || right.is_null() {
                 return Ok(Value::Null(ValueType::String));
             }
-            Ok(Value::String(Cow::Owned(format!("{left}{right}"))))
+            let text = format!("{left}{right}");
+            functions::bounded(text.len())?;
+            Ok(Value::String(Cow::Owned(text)))
         }
         _ => {
             let integers_only =

@@ -12,6 +12,8 @@ use crate::data_set::{Civil, DateTime, TICKS_PER_DAY, TICKS_PER_SECOND, days_in_
 
 /// Bytes that a compiled regular expression may take.
 const REGEX_LIMIT: usize = 1 << 20;
+/// Bytes of a text that an expression may make.
+const TEXT_LIMIT: usize = 1 << 20;
 
 macro_rules! functions {
     ($($name:ident $least:literal $most:literal $takes:literal),* $(,)?) => {
@@ -55,6 +57,11 @@ functions! {
 pub(super) fn regular_expression(pattern: &str) -> Result<Regex, Fault> {
     let built = RegexBuilder::new(pattern).size_limit(REGEX_LIMIT).build();
     built.map_err(|_| Fault::RegularExpression(pattern.to_owned()))
+}
+
+/// Refuses a text of so many bytes before it is made, if they are too many: `Replace` within `Replace` could ask for any.
+pub(super) fn bounded(length: usize) -> Result<(), Fault> {
+    if length > TEXT_LIMIT { Err(Fault::TextLength { limit: TEXT_LIMIT }) } else { Ok(()) }
 }
 
 /// The text in lower case, borrowed where it is so already.
@@ -221,10 +228,13 @@ fn text_function(arguments: &Arguments<'_>) -> Result<Value<'static>, Fault> {
         }
         Function::Replace => {
             let (text, old, new) = (arguments.text(0)?, arguments.text(1)?, arguments.text(2)?);
+            let length = |places: usize| text.len().saturating_add(places.saturating_mul(new.len()));
             if arguments.ignores_case(3)? {
                 let pattern = regular_expression(&format!("(?i){}", regex::escape(old)))?;
+                bounded(length(pattern.find_iter(text).count()))?;
                 string(&pattern.replace_all(text, regex::NoExpand(new)))
             } else {
+                bounded(length(text.matches(old).count()))?;
                 string(&text.replace(old, new))
             }
         }

@@ -166,6 +166,17 @@ fn hostile_text_is_refused_without_exhausting_anything() {
         assert!(matches!(value(&text).unwrap_err().fault, Fault::TooComplex), "{}", &text[..8]);
     }
     assert!(matches!(value(&"x".repeat(2 << 20)).unwrap_err().fault, Fault::TooComplex));
+    // Each multiplies the text by ten: nine would be 10 GB.
+    for ignore_case in ["", ", true"] {
+        let grown = |times: usize| {
+            let ends = format!(", 'a', 'aaaaaaaaaa'{ignore_case})").repeat(times);
+            format!("Len({}'aaaaaaaaaa'{ends})", "Replace(".repeat(times))
+        };
+        assert_eq!(value(&grown(4)).unwrap(), Value::Int32(100_000));
+        let Fault::TextLength { limit } = value(&grown(9)).unwrap_err().fault else { panic!("it is made") };
+        let most = format!("Replace('{}', 'a', '{}')", "a".repeat(limit / 1024), "b".repeat(1023));
+        assert!(value(&format!("Len({most} + {most})")).is_err());
+    }
 }
 
 proptest! {
