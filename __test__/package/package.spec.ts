@@ -18,13 +18,14 @@ test('the lock names no download address and no platform package of ours', (t) =
   t.is(manifest.optionalDependencies, undefined)
 })
 
-test('there is a platform package for each target, of the same version', (t) => {
+test('there is a platform package for each target, and says of itself what the package says', (t) => {
   const platforms = readdirSync(join(root, 'npm'))
   t.is(platforms.length, manifest.napi.targets.length)
   for (const platform of platforms) {
-    const { name, version, engines } = JSON.parse(read(`npm/${platform}/package.json`))
+    const { name, version, description, license, engines } = JSON.parse(read(`npm/${platform}/package.json`))
     t.is(name, `@measurand/binding-${platform}`)
     t.is(version, manifest.version)
+    t.deepEqual([description, license], [manifest.description, manifest.license])
     t.deepEqual(engines, manifest.engines)
   }
 })

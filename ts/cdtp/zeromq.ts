@@ -14,7 +14,8 @@ export function zeromq(): Promise<typeof Zmq> {
   if (loaded === undefined) keepFreedMemory(KEPT_BYTES)
   loaded ??= import('zeromq').catch((cause: unknown) => {
     loaded = undefined
-    throw sessionError('ERR_SESSION_TRANSPORT_MISSING', 'CDTP needs the package zeromq: npm install zeromq', { cause })
+    const command = 'CDTP needs the package zeromq: npm install zeromq'
+    throw sessionError('ERR_SESSION_TRANSPORT_MISSING', command, { system: 'cdtp', cause })
   })
   return loaded
 }
