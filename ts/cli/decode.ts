@@ -29,7 +29,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<DecodeModule>>> = {
 }
 
 /** The systems whose bytes are read. */
-export const DECODABLE: readonly string[] = Object.keys(SYSTEMS)
+const DECODABLE: readonly string[] = Object.keys(SYSTEMS)
 
 export const command: Command = {
   usage: `${DECODABLE.join('|')} [FILE...|-]`,

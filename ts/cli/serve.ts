@@ -45,7 +45,7 @@ const SYSTEMS: Readonly<Record<string, () => Promise<ServeModule>>> = {
 }
 
 /** The systems that are served. */
-export const SERVABLE: readonly string[] = Object.keys(SYSTEMS)
+const SERVABLE: readonly string[] = Object.keys(SYSTEMS)
 
 export const command: Command = {
   usage: `${SERVABLE.join('|')} [DIR|URL...]`,

@@ -55,7 +55,7 @@ export class Overruns {
 }
 
 /** Datagrams that were thrown away by the sockets of a port, as the table of Linux says. */
-export function dropsOf(table: string, port: number): number | undefined {
+function dropsOf(table: string, port: number): number | undefined {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
   let drops: number | undefined
   for (const line of table.split('\n')) {

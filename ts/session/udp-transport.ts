@@ -50,7 +50,7 @@ function prepare(socket: Socket, { group, groupInterface, groupTtl, remote }: Da
 }
 
 /** A UDP socket as a transport. What nobody listens to is lost, as datagrams are. */
-export class UdpTransport implements Transport {
+class UdpTransport implements Transport {
   readonly peer: string
   readonly localPort: number
   bytesIn = 0

@@ -137,7 +137,7 @@ export function times(t: TimelineSamples['t']): Float64Array {
 }
 
 /** The three numbers that give exactly these times, if there are such. */
-export function regularTimes(t: Float64Array | readonly number[]): RegularTimes | undefined {
+function regularTimes(t: Float64Array | readonly number[]): RegularTimes | undefined {
   const n = t.length
   if (n < 4) return undefined
   const [t0, t1, last] = [t[0] as number, t[1] as number, t[n - 1] as number]

@@ -1,4 +1,4 @@
-import { defineErrors, MeasurandError, StorageError } from '../session/index.js'
+import { defineErrors, MeasurandError } from '../session/index.js'
 
 /** Makes the errors of the store. */
 export const storeError = defineErrors('store', {
@@ -58,9 +58,4 @@ export async function onFile<T>(action: 'read' | 'write', path: string, work: ()
   } catch (error) {
     throw fileError(error, action, path)
   }
-}
-
-/** Whether an error says that the sink is at fault. */
-export function isStorageError(error: unknown): error is StorageError {
-  return error instanceof StorageError
 }

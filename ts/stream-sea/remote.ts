@@ -92,7 +92,7 @@ export function secureOptions({ tls = {}, remoteHost }: Pick<Remote, 'tls' | 're
 }
 
 /** The `Authorization` of a client. */
-export function basicAuthorization({ clientId, clientSecret }: Pick<Remote, 'clientId' | 'clientSecret'>): string {
+function basicAuthorization({ clientId, clientSecret }: Pick<Remote, 'clientId' | 'clientSecret'>): string {
   return `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`
 }
 
