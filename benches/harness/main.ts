@@ -9,15 +9,25 @@ import { type Line, quote, summarise, table } from './report.js'
 const FOLDER = join(import.meta.dirname, '..')
 const systems = readdirSync(FOLDER).filter((name) => existsSync(join(FOLDER, name, 'bench.ts')))
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, case: { type: 'string' } },
-})
-const unknown = positionals.filter((name) => !systems.includes(name))
-if (unknown.length > 0) {
-  process.stderr.write(`no bench for ${unknown.join(', ')}; there are: ${systems.join(', ')}\n`)
+function refuse(text: string): never {
+  process.stderr.write(`${text}\n`)
   process.exit(1)
 }
+
+function parseArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, case: { type: 'string' } },
+    })
+  } catch (error) {
+    return refuse(`${(error as Error).message}\n[SYSTEM ...] [--quick] [--json] [--case TEXT]`)
+  }
+}
+
+const { values, positionals } = parseArguments()
+const unknown = positionals.filter((name) => !systems.includes(name))
+if (unknown.length > 0) refuse(`no bench for ${unknown.join(', ')}; there are: ${systems.join(', ')}`)
 
 async function measure(bench: Bench, one: Case, rounds: number): Promise<Line[]> {
   const live = one.contenders.filter((contender): contender is Contender => 'round' in contender)
@@ -37,12 +47,15 @@ async function measure(bench: Bench, one: Case, rounds: number): Promise<Line[]>
 }
 
 const quick = values.quick ?? false
+let measured = 0
 for (const system of positionals.length > 0 ? positionals : systems) {
   const { bench } = (await import(pathToFileURL(join(FOLDER, system, 'bench.ts')).href)) as { bench: Bench }
   for await (const one of bench.cases({ quick })) {
     if (values.case !== undefined && !one.case.includes(values.case)) continue
+    measured++
     const lines = await measure(bench, one, quick ? 3 : 5)
     if (values.json) for (const line of lines) process.stdout.write(`${JSON.stringify(line)}\n`)
     else process.stdout.write(`${table(one, lines)}\n`)
   }
 }
+if (measured === 0) refuse(`no case has ${values.case} in its name`)

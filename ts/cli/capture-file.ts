@@ -55,6 +55,7 @@ export class CaptureFile implements Sink {
 
   /** Begins a capture of a source that is to be opened with its network. */
   static async open(call: Call, path: string, url: SourceUrl): Promise<CaptureFile> {
+    if (path === '-') throw cliError('ERR_CLI_OPTION_INVALID', 'a capture goes to a file, not to stdout')
     const { redactor } = await loadSystem(url.scheme)
     if (redactor === undefined) throw cliError('ERR_CLI_OPTION_INVALID', `${url.scheme}: cannot be captured`)
     return new CaptureFile(path, call.options.has('redact') ? redactor() : (item) => item)

@@ -11,7 +11,7 @@ export const command: Command = {
   line: 'writes the raw bytes of a source with time and direction, as they are read and sent',
   takesUrls: true,
   options: {
-    out: { value: 'FILE', short: 'o', line: 'the capture; - for stdout is not possible' },
+    out: { value: 'FILE', short: 'o', line: 'the capture' },
     ...CAPTURE_OPTIONS,
     ...SOURCE_OPTIONS,
   },

@@ -66,6 +66,8 @@ export const command: Command = {
     const table = parseChoice('table', text('table') ?? (format === 'hdf5' ? 'record' : 'measurement'), TABLES)
     const file = text('out') ?? (format === 'csv' ? '-' : undefined)
     if (file === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'where to? -o FILE')
+    if (file === '-' && format !== 'csv')
+      throw cliError('ERR_CLI_OPTION_INVALID', `${format} goes to a file, not to stdout`)
 
     const options = ['source', 'since', 'until', 'signal'].flatMap((name): [string, string][] => {
       const value = text(name)
