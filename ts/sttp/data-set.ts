@@ -8,6 +8,8 @@ export type Precedence = 'compat' | 'standard'
 export interface DataColumn {
   readonly name: string
   readonly kind: string
+  /** What its values are computed by, from others of their row. */
+  readonly expression?: string
 }
 
 /** A table's name, its number of rows and its columns. */

@@ -14,6 +14,8 @@ use crate::guard::{Code, Guarded, Result, caught, error, settle};
 pub struct SttpColumn {
     pub name: String,
     pub kind: String,
+    /// What its values are computed by, from others of their row.
+    pub expression: Option<String>,
 }
 
 /// A table's name, rows and columns.
@@ -146,7 +148,11 @@ impl SttpDataSet {
                 name: table.name.clone(),
                 rows: table.rows() as u32,
                 columns: (table.columns().iter())
-                    .map(|column| SttpColumn { name: column.name.clone(), kind: format!("{:?}", column.kind()) })
+                    .map(|column| SttpColumn {
+                        name: column.name.clone(),
+                        kind: format!("{:?}", column.kind()),
+                        expression: column.expression().map(str::to_owned),
+                    })
                     .collect(),
             });
             Ok(tables.collect())

@@ -1,6 +1,7 @@
 //! The data set that carries metadata: tables of typed columns, read from and written to the XML of a .NET `DataSet`
 //! with an inline schema (see [`DataSet::from_xml`]).
 
+mod computed;
 mod date_time;
 mod table;
 mod xml_reader;

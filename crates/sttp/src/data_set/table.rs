@@ -97,6 +97,7 @@ pub struct DataColumn {
     /// Name, as it was defined.
     pub name: String,
     kind: ColumnType,
+    expression: Option<String>,
     values: Values,
     valid: Vec<bool>,
 }
@@ -129,7 +130,7 @@ impl DataColumn {
                 Values::Unsigned(Vec::new())
             }
         };
-        Self { name: name.to_owned(), kind, values, valid: Vec::new() }
+        Self { name: name.to_owned(), kind, expression: None, values, valid: Vec::new() }
     }
 
     /// Bytes of memory that its values take.
@@ -156,6 +157,16 @@ impl DataColumn {
         self.kind
     }
 
+    /// What its values are computed by, from others of their row.
+    pub fn expression(&self) -> Option<&str> {
+        self.expression.as_deref()
+    }
+
+    /// A column like this one without values.
+    pub(super) fn emptied(&self) -> Self {
+        Self { expression: self.expression.clone(), ..Self::new(&self.name, self.kind) }
+    }
+
     /// The value of a row; null where there is no such row.
     pub fn cell(&self, row: usize) -> Cell<'_> {
         if !self.valid.get(row).copied().unwrap_or(false) {
@@ -178,7 +189,7 @@ impl DataColumn {
     }
 
     /// Appends a value; one that the column's type does not hold is null and gives false.
-    fn push(&mut self, cell: Cell<'_>) -> bool {
+    pub(super) fn push(&mut self, cell: Cell<'_>) -> bool {
         let fits = match (&mut self.values, cell) {
             (Values::String { text, ends }, Cell::String(value)) => {
                 text.push_str(value);
@@ -319,6 +330,24 @@ impl DataTable {
         self.columns.len() - 1
     }
 
+    /// Appends a column whose values are computed from others of their row by a filter expression; gives its place.
+    pub fn add_computed_column(&mut self, name: &str, kind: ColumnType, expression: String) -> usize {
+        let index = self.add_column(name, kind);
+        self.define(index, Some(expression));
+        self.compute(0);
+        index
+    }
+
+    /// Says what a column is computed by.
+    pub(super) fn define(&mut self, index: usize, expression: Option<String>) {
+        self.columns[index].expression = expression;
+    }
+
+    /// Puts a column in another's place.
+    pub(super) fn replace_column(&mut self, index: usize, column: DataColumn) {
+        self.columns[index] = column;
+    }
+
     /// Appends a row, a cell for each column; columns without one are null. False where a cell is not of its column's
     /// type (it is null then).
     pub fn push_row(&mut self, cells: &[Cell<'_>]) -> bool {
@@ -327,6 +356,7 @@ impl DataTable {
             fits &= column.push(cell);
         }
         self.rows += 1;
+        self.compute(self.rows - 1);
         fits
     }
 
@@ -338,6 +368,7 @@ impl DataTable {
             fits &= text.is_none_or(|text| column.push_text(text));
         }
         self.close_row();
+        self.compute(self.rows - 1);
         fits
     }
 
@@ -347,7 +378,7 @@ impl DataTable {
         let mut picked =
             Self { name: self.name.clone(), columns: Vec::with_capacity(self.columns.len()), rows: rows.len() };
         for column in &self.columns {
-            let mut copy = DataColumn::new(&column.name, column.kind);
+            let mut copy = column.emptied();
             for &row in rows {
                 copy.push(column.cell(row));
             }

@@ -132,6 +132,9 @@ impl DataSet {
                 Event::GeneralRef(reference) => parse.append(&resolve(&reference, offset)?),
                 Event::Eof if done => {
                     let bytes = reader.buffer_position();
+                    for table in &mut parse.set.tables {
+                        table.compute(0);
+                    }
                     return Ok((parse.set, DataSetReading { bytes, ..parse.reading }));
                 }
                 Event::Eof => return Err(DataSetError::Truncated),
@@ -315,12 +318,13 @@ impl Schema {
             return Ok(());
         }
         self.elements += 1;
-        let (mut name, mut kind, mut is_guid) = (String::new(), ColumnType::String, false);
+        let (mut name, mut kind, mut is_guid, mut expression) = (String::new(), ColumnType::String, false, None);
         for attribute in start.attributes().with_checks(false).flatten() {
             match attribute.key.local_name().as_ref() {
-                "name" => {
+                key @ ("name" | "Expression") => {
                     let value = attribute.normalized_value(XmlVersion::Implicit1_0);
-                    name = value.map_err(|reason| xml(0, &reason))?.into_owned();
+                    let value = value.map_err(|reason| xml(0, &reason))?.into_owned();
+                    if key == "name" { name = value } else { expression = Some(value) }
                 }
                 "type" => {
                     let value = &*attribute.value;
@@ -333,7 +337,8 @@ impl Schema {
         match self.elements {
             2 => self.table = parse.table(&name)?,
             3 if parse.set.tables[self.table].column_index(&name).is_none() => {
-                parse.add_column(self.table, &name, if is_guid { ColumnType::Guid } else { kind })?;
+                let index = parse.add_column(self.table, &name, if is_guid { ColumnType::Guid } else { kind })?;
+                parse.set.tables[self.table].define(index, expression);
             }
             _ => {}
         }

@@ -64,7 +64,13 @@ fn write_schema(table: &DataTable, out: &mut impl Write) -> Result<(), DataSetWr
         check_name(&column.name)?;
         let guid = if column.kind() == ColumnType::Guid { " ext:DataType=\"System.Guid\"" } else { "" };
         let kind = column.kind().schema_name();
-        write!(out, "<xs:element name=\"{}\"{guid} type=\"xs:{kind}\" minOccurs=\"0\" />", column.name)?;
+        write!(out, "<xs:element name=\"{}\"{guid} type=\"xs:{kind}\"", column.name)?;
+        if let Some(expression) = column.expression() {
+            write!(out, " ext:Expression=\"")?;
+            write_escaped(expression, out)?;
+            write!(out, "\"")?;
+        }
+        write!(out, " minOccurs=\"0\" />")?;
     }
     write!(out, "</xs:sequence></xs:complexType></xs:element>")?;
     Ok(())
@@ -72,7 +78,8 @@ fn write_schema(table: &DataTable, out: &mut impl Write) -> Result<(), DataSetWr
 
 fn write_row(table: &DataTable, row: usize, out: &mut impl Write) -> Result<(), DataSetWriteError> {
     write!(out, "<{}>", table.name)?;
-    for column in table.columns() {
+    // What is computed is not written.
+    for column in table.columns().iter().filter(|column| column.expression().is_none()) {
         let name = &column.name;
         match column.cell(row) {
             Cell::Null => continue,
@@ -109,15 +116,17 @@ fn floating(value: f64, shown: impl core::fmt::Display) -> String {
     }
 }
 
-/// A carriage return is written as a reference: readers turn a bare one into a line feed.
+/// Writes what stands in an element or, in double quotes, in an attribute. A carriage return is written as a reference:
+/// readers turn a bare one into a line feed.
 fn write_escaped(text: &str, out: &mut impl Write) -> io::Result<()> {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'&' | b'<' | b'>' | b'\r')) {
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\r')) {
         out.write_all(&rest[..at])?;
         out.write_all(match rest[at] {
             b'&' => b"&amp;",
             b'<' => b"&lt;",
             b'>' => b"&gt;",
+            b'"' => b"&quot;",
             _ => b"&#13;",
         })?;
         rest = &rest[at + 1..];

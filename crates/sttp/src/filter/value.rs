@@ -25,7 +25,7 @@ pub enum ValueType {
 
 impl ValueType {
     /// The type in which a column's values take part in expressions.
-    pub(super) const fn of_column(kind: ColumnType) -> Self {
+    pub(crate) const fn of_column(kind: ColumnType) -> Self {
         match kind {
             ColumnType::String => Self::String,
             ColumnType::Guid => Self::Guid,
@@ -127,7 +127,7 @@ impl<'a> Value<'a> {
     }
 
     /// Converts it; null stays null. Fractions are cut, text is parsed.
-    pub(super) fn convert(self, to: ValueType) -> Result<Self, Fault> {
+    pub(crate) fn convert(self, to: ValueType) -> Result<Self, Fault> {
         let from = self.kind();
         if self.is_null() {
             return Ok(Self::Null(to));
