@@ -15,6 +15,7 @@ mod encode_run_avx2;
 mod encoder;
 mod points;
 mod sequence;
+mod shorts;
 mod sink;
 mod times;
 

@@ -14,7 +14,8 @@ use super::Path;
 use super::bits::END;
 use super::code;
 use super::decoder::Decoder;
-use super::points::{CODE, Points, Shorts};
+use super::points::{CODE, Points};
+use super::shorts::{Counted, Shorts};
 use super::sink::Sink;
 
 /// Measurements a turn.
@@ -41,32 +42,39 @@ pub(super) const DIFFERENT: u32 = 4;
 impl Hot {
     pub(super) const NONE: Self = Self(0);
     /// Tells a point without any short code from [`Self::NONE`]; the entry has no length.
-    const LITERALS: u64 = 0x40 << 8;
+    const LITERALS_SHIFT: u32 = 14;
 
     pub(super) fn new(shorts: Shorts) -> Self {
-        if shorts.count == 0 {
-            return Self(Self::LITERALS);
-        }
-        let entry = |place: usize| {
-            // Where there is no code, any bits do.
-            let code = shorts.codes[place] & 31;
-            let is_value = place < usize::from(shorts.count) && code >= code::VALUE_1;
-            let entry = kind(code) << KIND_SHIFT | (place as u8 + 1 + code::value_bits(code));
-            if is_value { u64::from(entry) } else { 0 }
-        };
+        let entry = |place: usize| u64::from(ENTRIES[place][shorts.codes[place] as usize & 63]);
         // By three bits that follow: 4 to 7 begin with the first short code, 2 and 3 with the second, 1 is the third. Three
         // zero bits are never a short code, so the entry's upper bits can say how many short codes there are.
         Self(
             (entry(0) * 0x0101_0101) << 32
                 | (entry(1) * 0x0101) << 16
                 | entry(2) << 8
-                | u64::from(shorts.count) << KIND_SHIFT,
+                | u64::from(shorts.count) << KIND_SHIFT
+                | u64::from(shorts.count == 0) << Self::LITERALS_SHIFT,
         )
     }
 }
 
+/// The entries of the codes at each place of the short ones; none of what is not a value code, or no code.
+const ENTRIES: [[u8; 64]; 3] = {
+    let mut entries = [[0; 64]; 3];
+    let mut place = 0;
+    while place < 3 {
+        let mut code = code::VALUE_1;
+        while code < 32 {
+            entries[place][code as usize] = kind(code) << KIND_SHIFT | (place as u8 + 1 + code::value_bits(code));
+            code += 1;
+        }
+        place += 1;
+    }
+    entries
+};
+
 /// Bits 6 and 7 of an entry.
-fn kind(code: u8) -> u8 {
+const fn kind(code: u8) -> u8 {
     if code < code::VALUE_XOR { code.wrapping_sub(code::VALUE_1) & 3 } else { 0 }
 }
 
@@ -113,7 +121,7 @@ pub(super) fn run(decoder: &mut Decoder, sink: &mut impl Sink) {
         unsafe { run_avx2(decoder, sink) };
         return;
     }
-    turns(decoder, sink, combine, widen);
+    turns(decoder, sink, combine, adapt, widen);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -123,6 +131,7 @@ fn run_avx2(decoder: &mut Decoder, sink: &mut impl Sink) {
         decoder,
         sink,
         |found, entries, lanes| super::decode_run_avx2::combine(found, entries, lanes),
+        |decoder, last| adapt_avx2(decoder, last),
         |bits, values| crate::lanes::widen_avx2(bits, values),
     );
 }
@@ -132,6 +141,7 @@ fn turns<S: Sink>(
     decoder: &mut Decoder,
     sink: &mut S,
     combine: impl Fn(&Found, u64, Lanes<'_>) -> bool,
+    adapt: impl Fn(&mut Decoder, usize),
     widen: impl Widen,
 ) {
     let mut found = [Found::NONE, Found::NONE];
@@ -143,7 +153,7 @@ fn turns<S: Sink>(
     while sink.room() >= LANES + waiting {
         let taken = find(decoder, decoder.last + waiting, &mut walk, found);
         if waiting > 0 {
-            take(decoder, sink, before, waiting, &combine, &widen);
+            take(decoder, sink, before, waiting, &combine, &adapt, &widen);
         }
         (found, before) = (before, found);
         waiting = taken;
@@ -152,7 +162,7 @@ fn turns<S: Sink>(
         }
     }
     if waiting > 0 {
-        take(decoder, sink, before, waiting, &combine, &widen);
+        take(decoder, sink, before, waiting, &combine, &adapt, &widen);
     }
     let bits = &mut decoder.bits;
     bits.place = walk.at >> 3;
@@ -310,6 +320,7 @@ fn take<S: Sink>(
     found: &Found,
     taken: usize,
     combine: impl Fn(&Found, u64, Lanes<'_>) -> bool,
+    adapt: impl Fn(&mut Decoder, usize),
     widen: impl Widen,
 ) {
     let entries = u64::from_le_bytes(found.entries) & (u64::MAX >> (64 - 8 * taken as u32));
@@ -326,11 +337,11 @@ fn take<S: Sink>(
     ) else {
         return;
     };
-    let adapt = combine(found, entries, Lanes { values: [first, second, third], counts });
+    let some_adapt = combine(found, entries, Lanes { values: [first, second, third], counts });
     sink.push_lanes(taken, rows, flags, first, widen);
     decoder.last = last + taken;
-    if adapt {
-        adapt_all(decoder, last);
+    if some_adapt {
+        adapt(decoder, last);
     }
 }
 
@@ -383,13 +394,28 @@ pub(super) const COUNTS: [u32; 8] = {
     [0_u32.wrapping_sub(CODE), short(2), short(1), short(1), short(0), short(0), short(0), short(0)]
 };
 
+/// Adapts the points from `last` on through which codes were read and that have to.
 #[cold]
 #[inline(never)]
-fn adapt_all(decoder: &mut Decoder, last: usize) {
+fn adapt(decoder: &mut Decoder, last: usize) {
+    adapt_by(decoder, last, Counted::best);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[cold]
+#[inline(never)]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,movbe")]
+fn adapt_avx2(decoder: &mut Decoder, last: usize) {
+    adapt_by(decoder, last, |counted| counted.best_avx2());
+}
+
+#[inline(always)]
+fn adapt_by(decoder: &mut Decoder, last: usize, best: impl Fn(&Counted) -> Shorts) {
     for slot in last..decoder.last {
         if decoder.points.counts[slot] < CODE {
-            decoder.points.adapt(slot);
-            decoder.refresh(slot);
+            decoder.points.adapt_by(slot, &best);
+            // A run goes through no other points than those that are followed.
+            decoder.hot[slot] = Hot::new(decoder.points.shorts[slot]);
         }
     }
 }

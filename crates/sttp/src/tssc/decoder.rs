@@ -3,6 +3,7 @@ use measurand_columns::Block;
 use super::bits::BitReader;
 use super::decode_run::{self, Hot};
 use super::points::{FRESH, Points};
+use super::shorts::Shorts;
 use super::sink::{BlockSink, Sink, WireColumns, WireSink};
 use super::times::Times;
 use super::{Path, TsscError, code};
@@ -206,22 +207,33 @@ impl Decoder {
 
     /// The slot of the measurement that follows, made if its id is new.
     fn slot(&mut self, rows: &SignalRows) -> Result<usize, TsscError> {
-        let id = self.points.next[self.last];
         if self.points.is_followed(self.last) {
             return Ok(self.last + 1);
         }
+        let id = self.points.next[self.last];
+        self.points.meet(self.last);
+        self.points.forget_guesses();
+        self.refresh(self.points.used() - 1);
         if let Some(slot) = self.points.slot(id) {
             return Ok(slot);
         }
         // The fresh point takes a slot of its own.
-        if self.points.used() > self.options.max_signals {
-            return Err(TsscError::Signals { offset: self.bits.offset(), limit: self.options.max_signals });
+        let most = self.options.max_signals;
+        if self.points.used() > most {
+            return Err(TsscError::Signals { offset: self.bits.offset(), limit: most });
         }
         let slot = self.points.insert(id, rows.row(id).unwrap_or(NO_ROW));
+        if id == self.points.id[slot - 1].wrapping_add(1) {
+            self.points.guess(most + 1, |id| rows.row(id));
+        }
         if self.hot.len() < self.points.capacity() {
             self.hot.resize(self.points.capacity(), Hot::NONE);
         }
         self.refresh(slot - 1);
+        // What is guessed has rows and is new.
+        let guessed = slot..self.points.used() - 1;
+        self.hot[guessed].fill(Hot::new(Shorts::FIRST));
+        self.refresh(self.points.used() - 1);
         Ok(slot)
     }
 

@@ -13,7 +13,8 @@
 use super::Path;
 use super::code;
 use super::encoder::{BitWriter, Encoder, RESERVE};
-use super::points::{CODE, Points, Shorts};
+use super::points::{CODE, Points};
+use super::shorts::{Counted, Shorts};
 use crate::signal_rows::NO_ROW;
 use crate::{MeasurementRows, value};
 
@@ -78,13 +79,20 @@ pub(super) fn run(encoder: &mut Encoder, bits: &mut BitWriter<'_>, rows: &Measur
         // SAFETY: the processor has what the function is compiled for.
         return unsafe { run_avx2(encoder, bits, rows, first) };
     }
-    turns(encoder, bits, rows, first, choose)
+    turns(encoder, bits, rows, first, choose, adapt)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,movbe")]
 fn run_avx2(encoder: &mut Encoder, bits: &mut BitWriter<'_>, rows: &MeasurementRows<'_>, first: usize) -> usize {
-    turns(encoder, bits, rows, first, |lanes, chosen| super::encode_run_avx2::choose(lanes, chosen))
+    turns(
+        encoder,
+        bits,
+        rows,
+        first,
+        |lanes, chosen| super::encode_run_avx2::choose(lanes, chosen),
+        |points, last, taken| adapt_avx2(points, last, taken),
+    )
 }
 
 #[allow(clippy::needless_bitwise_bool, reason = "eight comparisons at once")]
@@ -95,6 +103,7 @@ fn turns(
     rows: &MeasurementRows<'_>,
     first: usize,
     choose: impl Fn(Lanes<'_>, &mut Chosen) -> Summary,
+    adapt: impl Fn(&mut Points, usize, usize),
 ) -> usize {
     let mut at = first;
     let mut chosen = Chosen::default();
@@ -154,8 +163,11 @@ fn turns(
                 writer.write(chosen.bits[lane], chosen.widths[lane], chosen.payloads[lane], chosen.bytes[lane]);
             }
         }
-        if summary.literals != 0 || summary.adapt {
-            settle(points, *last, &summary, &chosen);
+        if summary.literals != 0 {
+            tally(points, *last, summary.literals, &chosen.codes);
+        }
+        if summary.adapt {
+            adapt(points, *last, summary.taken);
         }
         at += summary.taken;
         *last += summary.taken;
@@ -219,19 +231,36 @@ fn choose(lanes: Lanes<'_>, chosen: &mut Chosen) -> Summary {
     summary
 }
 
-/// Counts the codes written in 5 bits, and adapts.
-fn settle(points: &mut Points, last: usize, summary: &Summary, chosen: &Chosen) {
-    let mut literals = summary.literals;
+/// Counts the codes written in 5 bits.
+fn tally(points: &mut Points, last: usize, literals: u32, codes: &[u32; LANES]) {
+    let mut literals = literals;
     while literals != 0 {
         let lane = literals.trailing_zeros() as usize;
-        points.tally(last + lane, chosen.codes[lane] as u8);
+        points.tally(last + lane, codes[lane] as u8);
         literals &= literals - 1;
     }
-    if summary.adapt {
-        for slot in last..last + summary.taken {
-            if points.counts[slot] < CODE {
-                points.adapt(slot);
-            }
+}
+
+/// Adapts those of the `taken` points from `last` on that have to.
+#[cold]
+#[inline(never)]
+fn adapt(points: &mut Points, last: usize, taken: usize) {
+    adapt_by(points, last, taken, Counted::best);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[cold]
+#[inline(never)]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,movbe")]
+fn adapt_avx2(points: &mut Points, last: usize, taken: usize) {
+    adapt_by(points, last, taken, |counted| counted.best_avx2());
+}
+
+#[inline(always)]
+fn adapt_by(points: &mut Points, last: usize, taken: usize, best: impl Fn(&Counted) -> Shorts) {
+    for slot in last..last + taken {
+        if points.counts[slot] < CODE {
+            points.adapt_by(slot, &best);
         }
     }
 }

@@ -9,7 +9,8 @@ use core::arch::x86_64::{
 
 use super::code;
 use super::encode_run::{Chosen, LANES, Lanes, Summary};
-use super::points::{CODE, Shorts};
+use super::points::CODE;
+use super::shorts::Shorts;
 use crate::signal_rows::NO_ROW;
 use crate::{lanes, value};
 

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use super::code;
+use super::shorts::{Counted, Shorts};
 use crate::signal_rows::NO_ROW;
 
 /// Slots that may be read and written behind the last point, so that eight lanes need no end case.
@@ -9,38 +10,17 @@ pub(super) const MARGIN: usize = 16;
 /// The slot of the point that is in no table and stands before the first measurement.
 pub(super) const FRESH: usize = 0;
 
-/// The up to three codes that a point writes in 1, 2 or 3 bits instead of 5.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(C)]
-pub(super) struct Shorts {
-    /// The codes, shortest first; [`Self::NONE`] where there is none.
-    pub(super) codes: [u8; 3],
-    /// How many there are: the mode of the point less 1.
-    pub(super) count: u8,
-}
-
-impl Shorts {
-    /// No code.
-    pub(super) const NONE: u8 = 0xFF;
-    /// Those of a new point.
-    const FIRST: Self = Self { codes: [code::VALUE_1, code::VALUE_2, code::VALUE_3], count: 3 };
-
-    /// The codes from the lowest byte on, and how many there are in the highest.
-    pub(super) fn word(self) -> u32 {
-        u32::from_le_bytes([self.codes[0], self.codes[1], self.codes[2], self.count])
-    }
-
-    /// The place of a code among them.
-    pub(super) fn place(self, code: u8) -> Option<usize> {
-        self.codes.iter().position(|&short| short == code)
-    }
-}
-
 /// How many slots ahead a run asks for the rows of [`Points::literals`].
 const AHEAD: usize = 96;
 
 /// One unit of the countdown in [`Points::counts`].
 pub(super) const CODE: u32 = 1 << 24;
+
+/// [`Points::counts`] of a new point.
+const FIRST_COUNT: u32 = 6 * CODE;
+
+/// How many points [`Points::guess`] makes at most.
+const GUESSES: usize = 256;
 
 /// The state of every signal ("point"), one array a field, in the order in which signals came first.
 ///
@@ -54,6 +34,8 @@ pub(super) struct Points {
     /// Slot of the other ids.
     sparse: HashMap<u32, u32>,
     used: usize,
+    /// Slots up to the last that a measurement came for; those behind are guessed.
+    met: usize,
     pub(super) id: Vec<u32>,
     /// The id that came after this point the last time.
     pub(super) next: Vec<u32>,
@@ -79,6 +61,7 @@ impl Points {
             dense_limit,
             sparse: HashMap::new(),
             used: 0,
+            met: 0,
             id: Vec::new(),
             next: Vec::new(),
             flags: Vec::new(),
@@ -96,13 +79,17 @@ impl Points {
 
     /// Forgets every point but keeps the memory.
     pub(super) fn clear(&mut self) {
-        for &id in &self.id[1..self.used] {
-            if let Some(slot) = self.dense.get_mut(id as usize) {
-                *slot = 0;
-            }
-        }
+        self.dense.fill(0);
         self.sparse.clear();
+        for words in [&mut self.flags, &mut self.flags_before].into_iter().chain(&mut self.values) {
+            words.fill(0);
+        }
+        self.shorts.fill(Shorts::FIRST);
+        self.counts.fill(FIRST_COUNT);
+        self.literals.fill([0; 32]);
+        self.phase.fill(0);
         self.used = 0;
+        self.met = 0;
         self.push(0, 0, NO_ROW);
     }
 
@@ -125,7 +112,7 @@ impl Points {
         let at = id as usize;
         if at < self.dense_limit {
             if self.dense.len() <= at {
-                let len = (at + 1).next_power_of_two().min(self.dense_limit);
+                let len = (at + GUESSES).next_power_of_two().min(self.dense_limit);
                 self.dense.resize(len, 0);
             }
             self.dense[at] = slot as u32;
@@ -175,13 +162,20 @@ impl Points {
     /// Chooses the short codes anew from what was counted since the last time: after 6 codes, after 21 more, then
     /// after every 101.
     pub(super) fn adapt(&mut self, slot: usize) {
-        const CODES: [u8; 3] = [6, 21, 101];
-        let stats = core::mem::take(&mut self.literals[slot]);
-        let phase = &mut self.phase[slot];
-        let total = CODES[usize::from(*phase)].into();
-        *phase = (*phase + 1).min(2);
-        self.shorts[slot] = best_shorts(stats, self.shorts[slot], self.counts[slot], total);
-        self.counts[slot] = CODE * u32::from(CODES[usize::from(*phase)]);
+        self.adapt_by(slot, Counted::best);
+    }
+
+    /// Does so by a `best` like [`Counted::best`].
+    #[allow(clippy::inline_always, reason = "it has to be compiled for the processor with its caller")]
+    #[inline(always)]
+    pub(super) fn adapt_by(&mut self, slot: usize, best: impl Fn(&Counted) -> Shorts) {
+        const CODES: [u8; 4] = [6, 21, 101, 101];
+        let literals = core::mem::take(&mut self.literals[slot]);
+        let phase = usize::from(self.phase[slot].min(2));
+        let total = CODES[phase].into();
+        self.phase[slot] = (phase + 1).min(2) as u8;
+        self.shorts[slot] = best(&Counted { literals, shorts: self.shorts[slot], counts: self.counts[slot], total });
+        self.counts[slot] = CODE * u32::from(CODES[phase + 1]);
     }
 
     /// Takes the new rows of every point.
@@ -204,6 +198,36 @@ impl Points {
         first[slot] = bits;
     }
 
+    /// Makes points behind the newest for the ids behind its own, as long as they have rows and up to `most` slots in use:
+    /// a publisher's first frame mostly goes through its signals from the first to the last, and a run can take it then.
+    pub(super) fn guess(&mut self, most: usize, row: impl Fn(u32) -> Option<u32>) {
+        let end = (self.used + GUESSES).min(most).min(self.id.len() - MARGIN);
+        while self.used < end {
+            let id = self.next[self.used - 1];
+            let (Some(0), Some(row)) = (self.dense.get(id as usize), row(id)) else {
+                return;
+            };
+            self.dense[id as usize] = self.used as u32;
+            self.push(id, id.wrapping_add(1), row);
+        }
+    }
+
+    /// Notes that measurements came up to a slot: the points up to it are no guesses.
+    pub(super) fn meet(&mut self, slot: usize) {
+        self.met = self.met.max(slot + 1);
+    }
+
+    /// Forgets the points that no measurement came for.
+    pub(super) fn forget_guesses(&mut self) {
+        for &id in &self.id[self.met..self.used] {
+            if let Some(slot) = self.dense.get_mut(id as usize) {
+                *slot = 0;
+            }
+        }
+        self.used = self.met;
+    }
+
+    /// Takes the next slot, whose state is that of a new point.
     fn push(&mut self, id: u32, next: u32, row: u32) -> usize {
         let slot = self.used;
         if slot + MARGIN >= self.id.len() {
@@ -212,15 +236,6 @@ impl Points {
         self.used += 1;
         self.id[slot] = id;
         self.next[slot] = next;
-        self.flags[slot] = 0;
-        self.flags_before[slot] = 0;
-        for values in &mut self.values {
-            values[slot] = 0;
-        }
-        self.shorts[slot] = Shorts::FIRST;
-        self.counts[slot] = CODE * 6;
-        self.literals[slot] = [0; 32];
-        self.phase[slot] = 0;
         self.row[slot] = row;
         slot
     }
@@ -235,7 +250,7 @@ impl Points {
     }
 
     fn resize(&mut self, len: usize) {
-        lengthen(&mut self.counts, len, CODE);
+        lengthen(&mut self.counts, len, FIRST_COUNT);
         for words in
             [&mut self.id, &mut self.next, &mut self.flags, &mut self.flags_before].into_iter().chain(&mut self.values)
         {
@@ -275,53 +290,4 @@ fn prefetch<T>(place: *const T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
-}
-
-/// The short codes that make the counted codes smallest; fewer of them on a tie.
-///
-/// `literals` are the counts of the codes written in 5 bits, `counts` those of the codes that were short, `total` all.
-#[inline]
-fn best_shorts(literals: [u8; 32], shorts: Shorts, counts: u32, total: i32) -> Shorts {
-    let mut stats = literals;
-    for (short, count) in shorts.codes.into_iter().zip(counts.to_le_bytes()) {
-        for (code, stat) in (0..).zip(&mut stats) {
-            *stat = stat.wrapping_add(if code == short { count } else { 0 });
-        }
-    }
-    // A count above its code, so that among equal counts the lowest code is the greatest; no two are the same.
-    let mut ranks = [0; 32];
-    for (code, (rank, stat)) in (0..).zip(ranks.iter_mut().zip(stats)) {
-        *rank = i16::from(stat) << 5 | (31 - code);
-    }
-    let mut best = [(0, 0); 3];
-    for (code, count) in &mut best {
-        let mut greatest = [0; 8];
-        for ranks in ranks.as_chunks::<8>().0 {
-            for (greatest, &rank) in greatest.iter_mut().zip(ranks) {
-                *greatest = rank.max(*greatest);
-            }
-        }
-        let greatest = greatest.into_iter().fold(0, i16::max);
-        for rank in &mut ranks {
-            *rank = if *rank == greatest { 0 } else { *rank };
-        }
-        *code = 31 - (greatest & 31) as u8;
-        *count = i32::from(greatest >> 5);
-    }
-    let [(c1, n1), (c2, n2), (c3, n3)] = best;
-    // A code that did not come saves nothing, so where fewer than three came none of the others is chosen.
-    let sizes = [5 * total, 6 * total - 5 * n1, 7 * total - 6 * n1 - 5 * n2, 8 * total - 7 * n1 - 6 * n2 - 5 * n3];
-    let mut count = 0;
-    for other in 1..4 {
-        if sizes[other] < sizes[count] {
-            count = other;
-        }
-    }
-    let mut codes = [c1, c2, c3];
-    for (place, code) in codes.iter_mut().enumerate() {
-        if place >= count {
-            *code = Shorts::NONE;
-        }
-    }
-    Shorts { codes, count: count as u8 }
 }

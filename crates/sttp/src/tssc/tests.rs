@@ -247,6 +247,55 @@ fn rows_without_an_index_are_taken_but_not_sent() {
 }
 
 #[test]
+fn signals_that_are_left_out_or_come_later_are_as_others() {
+    // Signals 0 to 399 are known; a frame has those that `has` says, the second half of them first where `turned`.
+    let frames = |turned: bool, has: fn(u32, u32) -> bool| -> Vec<Row> {
+        (0..12_u32)
+            .flat_map(|frame| {
+                let mut ids: Vec<u32> = (0..400).filter(|&id| has(frame, id)).collect();
+                if turned {
+                    let half = ids.len() / 2;
+                    ids.rotate_left(half);
+                }
+                ids.into_iter().map(move |id| (id, NOW + u64::from(frame) * 333_333, 0, 0x4270_0000 + id * frame))
+            })
+            .collect()
+    };
+    let streams = [
+        frames(false, |_, _| true),
+        frames(true, |_, _| true),
+        frames(false, |frame, id| frame > 3 || id % 50 < 40),
+        frames(true, |_, id| id % 7 < 5),
+        frames(false, |frame, id| id >= 100 * (3 - frame.min(3))),
+    ];
+    for most in [1, 300, 400] {
+        let options = DecoderOptions { max_signals: most, ..DecoderOptions::default() };
+        for path in [Path::Best, Path::Portable, Path::Plain] {
+            // The state of a stream before is no part of the next.
+            let mut decoder = Decoder::new(options);
+            decoder.path = path;
+            for rows in &streams {
+                let expected = rows.iter().take_while({
+                    let mut seen = Vec::new();
+                    move |row| {
+                        if !seen.contains(&row.0) {
+                            seen.push(row.0);
+                        }
+                        seen.len() <= most
+                    }
+                });
+                let expected: Vec<Row> = expected.copied().collect();
+                let packets = encode(&mut Encoder::new(), rows, rows.len(), false);
+                decoder.reset();
+                let (decoded, result) = decode(&mut decoder, &packets, &SignalRows::identity(400), 1000);
+                assert_eq!(decoded, expected);
+                assert_eq!(result.is_ok(), expected.len() == rows.len());
+            }
+        }
+    }
+}
+
+#[test]
 fn limits_have_errors_that_stay() {
     let options = DecoderOptions { max_signals: 2, max_block_bytes: 100, ..DecoderOptions::default() };
     let rows: Vec<Row> = (0..3).map(|at| (at * 1000, 1, 0, 0)).collect();
