@@ -1,9 +1,11 @@
 import test, { type ExecutionContext } from 'ava'
+import { nativeIdText } from '../../ts/batch/index.js'
 import { MemoryNetwork, SimulatedClock } from '../../ts/session/index.js'
 import { Subscriber } from '../../ts/sttp/subscriber.js'
 import type { SubscriberOptions } from '../../ts/sttp/subscriber-options.js'
 import { checkedSubscription, joinedStatements } from '../../ts/sttp/subscription.js'
 import { ScriptedPublisher } from './scripted-publisher.js'
+import { publishing, turns } from './wire-subscriber.js'
 
 const PORT = 7165
 const quiet = { statusMessage: false, errorMessage: false, reconnect: { jitter: 0 } } as const
@@ -293,6 +295,31 @@ test('buffer blocks and notifications are confirmed', async (t) => {
   t.deepEqual(blocks, [[0, 1, 'wave']])
   t.is(publisher.commands.find(({ type }) => type === 'confirmBufferBlock')?.sequence, 0)
   t.is(publisher.commands.find(({ type }) => type === 'confirmNotification')?.hash, 77)
+})
+
+test('GUIDs in the order of Microsoft’s systems are turned where that is asked for', async (t) => {
+  const { clock, network, publisher } = await publishing({
+    permit: (_, { name }) => name.endsWith('T1') || name.endsWith('T2'),
+  })
+  t.teardown(() => publisher.close())
+  const subscriber = new Subscriber({ ...quiet, clock, network, autoRequestMetadata: false, swapGuidEndianness: true })
+  t.teardown(() => subscriber.close())
+  let unauthorized: readonly string[] = []
+  subscriber.subscriptionUpdated = (update) => {
+    unauthorized = update.unauthorized
+  }
+  void subscriber.subscribe("PointTag LIKE '%T1'; PointTag LIKE '%T3'")
+  await subscriber.connect('localhost:7165')
+  await turns()
+  t.deepEqual(
+    Array.from(subscriber.signals, ({ nativeId }) => nativeIdText(nativeId, 'sttp')),
+    ['00000000-0000-0040-8000-000000000001'],
+  )
+  t.deepEqual(unauthorized, ['00000000-0000-0040-8000-000000000003'])
+  const [{ subscriberId } = { subscriberId: '' }] = publisher.subscribers
+  const [a = '', b = '', c = '', ...rest] = subscriber.subscriberId?.split('-') ?? []
+  const swapped = [a, b, c].map((part) => Buffer.from(part, 'hex').reverse().toString('hex'))
+  t.is([...swapped, ...rest].join('-'), subscriberId)
 })
 
 test('settings are checked, and statements joined for a publisher that cuts at semicolons', (t) => {

@@ -14,6 +14,15 @@ export function guidBytes(text: string): Uint8Array | undefined {
   return parts.length === 0 ? undefined : Buffer.from(parts.join(''), 'hex')
 }
 
+/** Turns GUIDs, 16 bytes each, from the order of Microsoft's systems into that of text, or back, where they are. */
+export function swapGuids(bytes: Uint8Array): void {
+  for (let at = 0; at + 16 <= bytes.length; at += 16) {
+    bytes.subarray(at, at + 4).reverse()
+    bytes.subarray(at + 4, at + 6).reverse()
+    bytes.subarray(at + 6, at + 8).reverse()
+  }
+}
+
 /**
  * One measurement, as the row interface gives and takes it.
  *

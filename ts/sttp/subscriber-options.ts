@@ -18,6 +18,8 @@ export interface SubscriberOptions extends SourceOptions, MessageOptions, Recove
   readonly tls?: TlsOptions
   /** The version of the protocol: 1 has one signal index cache, 2 and 3 have two; 2 unless told. */
   readonly version?: ProtocolVersion
+  /** Whether the publisher's GUIDs are in the order of Microsoft's systems; they are in that of text unless told. */
+  readonly swapGuidEndianness?: boolean
   /** ms without a byte after which the publisher is taken for dead (it sends one every 5 s); 30,000 unless told, 0: never. */
   readonly silence?: number
   /** ms that an answer of the publisher may take; 30,000 unless told. */

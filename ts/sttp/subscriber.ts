@@ -4,7 +4,7 @@ import { type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
 import { COMMAND } from './codes.js'
 import { sttpError } from './error-codes.js'
 import type { HistoryReader } from './history-fetch.js'
-import { guidText } from './measurement.js'
+import { guidText, swapGuids } from './measurement.js'
 import { MeasurementReader } from './measurement-reader.js'
 import { AcceptedPublisher, DialledPublisher, type PublisherAccess } from './publisher-access.js'
 import { parseAddress } from './publisher-address.js'
@@ -400,15 +400,15 @@ export class Subscriber extends SubscriberBufferBlocks {
   }
 
   #onCache(connection: SubscriberConnection, control: SttpControl): void {
+    const { signalIds, subscriberId, unauthorized: denied, cacheIndex } = control as Required<SttpControl>
+    if (this.#options.swapGuidEndianness) [signalIds, subscriberId, denied].forEach(swapGuids)
     const rows = this.rowsOf(control)
     connection.downlink.assignRows(rows)
     this.useCacheForBlocks(connection, control, rows)
     this.#losses.settle()
     if (this.#options.version !== 1) connection.send({ type: 'confirmUpdateSignalIndexCache' })
-    const denied = control.unauthorized as Uint8Array
     const unauthorized = Array.from({ length: denied.length / 16 }, (_, at) => guidText(denied.subarray(at * 16)))
-    const { cacheIndex } = control
-    this.#subscriberId = guidText(control.subscriberId as Uint8Array)
+    this.#subscriberId = guidText(subscriberId)
     this.status.emit('subscribed', { signals: rows.length, unauthorized: unauthorized.length, cacheIndex })
     this.subscriptionUpdated?.({ signals: rows.length, unauthorized })
   }
