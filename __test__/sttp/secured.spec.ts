@@ -85,7 +85,9 @@ test('a certificate is trusted by its fingerprint, on both sides', async (t) => 
 })
 
 test('who is not trusted is refused by a typed error', async (t) => {
-  const [, address] = await publishing(t, { ...own('publisher'), ca, verify: true })
+  const [publisher, address] = await publishing(t, { ...own('publisher'), ca, verify: true })
+  const refused: string[] = []
+  publisher.status.on(({ state, detail }) => state === 'peer-refused' && refused.push(String(detail?.['reason'])))
   for (const tls of [
     // The publisher's authority is not the machine's.
     own('subscriber'),
@@ -99,6 +101,8 @@ test('who is not trusted is refused by a typed error', async (t) => {
   ]) {
     await t.throwsAsync(connected(t, address, tls), { code: 'ERR_SESSION_TLS' })
   }
+  // The subscriber hangs up on the others.
+  t.is(refused.filter((reason) => /^its certificate is not trusted: \w/.test(reason)).length, 2, refused.join('; '))
   const wrong = connected(t, address, { fingerprint: 'AB:CD' })
   await t.throwsAsync(wrong, { code: 'ERR_SESSION_OPTION_INVALID' })
 })

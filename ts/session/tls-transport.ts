@@ -42,7 +42,7 @@ export function listenTls(
   endpoint: Endpoint & { readonly tls: TlsOptions },
   accept: (transport: Transport) => void,
 ): Promise<Listener> {
-  const { tls } = endpoint
+  const { tls, onRefused = () => {} } = endpoint
   const pins = tls.fingerprint === undefined ? undefined : pinned(tls.fingerprint)
   const verify = tls.verify ?? false
   const options: ServerOptions = {
@@ -52,11 +52,18 @@ export function listenTls(
     rejectUnauthorized: false,
   }
   const server = createServer({ ...options, noDelay: true, allowHalfOpen: true }, (socket) => {
-    const isTrusted = pins === undefined ? !verify || socket.authorized : refusalOf(socket, pins) === undefined
-    if (isTrusted) accept(new StreamTransport(socket))
-    else hangUp(socket)
+    const refusal = pins === undefined ? (verify ? distrustOf(socket) : undefined) : refusalOf(socket, pins)
+    if (refusal === undefined) {
+      accept(new StreamTransport(socket))
+      return
+    }
+    onRefused(peerOf(socket), refusal)
+    hangUp(socket)
   })
-  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  server.on('tlsClientError', (error, socket) => {
+    onRefused(peerOf(socket), error)
+    socket.destroy()
+  })
   return listening(server, endpoint)
 }
 
@@ -76,6 +83,16 @@ function pinned(fingerprint: string | readonly string[]): string[] {
     if (/^[0-9A-F]{64}$/.test(digits)) return digits
     throw sessionError('ERR_SESSION_OPTION_INVALID', `${text} is no SHA-256 fingerprint of 64 hexadecimal digits`)
   })
+}
+
+function peerOf({ remoteAddress = '', remotePort = 0 }: TLSSocket): string {
+  return `${remoteAddress}:${remotePort}`
+}
+
+/** Why a client's certificate is not that of an authority. */
+function distrustOf(socket: TLSSocket): Error | undefined {
+  if (socket.authorized) return undefined
+  return new Error(`its certificate is not trusted: ${socket.authorizationError ?? 'there is none'}`)
 }
 
 /** Why a peer's certificate is none of those that are trusted. */

@@ -58,6 +58,8 @@ export interface Endpoint {
   readonly tls?: TlsOptions
   /** How long a connection may take to come about, ms; 10,000 unless told. */
   readonly connectTimeout?: number
+  /** Who listens is told of clients that it does not let in: where they are, and why. */
+  readonly onRefused?: (peer: string, error: Error) => void
 }
 
 /** Certificates and keys in PEM. */

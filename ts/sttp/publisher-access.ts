@@ -49,7 +49,11 @@ export class AcceptedPublisher implements PublisherAccess {
 
   /** Listens; gives the port. */
   async listen(): Promise<number> {
-    this.#listener = await this.#network.listen(this.#endpoint, (transport) => this.#accept(transport))
+    const onRefused = (peer: string, { message }: Error): void => {
+      this.#status.emit('peer-refused', { peer, reason: message })
+    }
+    const endpoint = { ...this.#endpoint, onRefused }
+    this.#listener = await this.#network.listen(endpoint, (transport) => this.#accept(transport))
     if (this.#isClosed) void this.#listener.close()
     return this.#listener.port
   }

@@ -117,7 +117,8 @@ export class Publisher extends PublisherDefinitions implements PublisherPermissi
     const { host = '', port, tls } = typeof endpoint === 'number' ? { port: endpoint } : endpoint
     this.begin('listening')
     try {
-      const at = { host, port, ...(tls === undefined ? {} : { tls }) }
+      const onRefused = (peer: string, { message }: Error): void => this.#refused(peer, { reason: message }, message)
+      const at = { host, port, onRefused, ...(tls === undefined ? {} : { tls }) }
       this.#listener = await this.network.listen(at, (transport) => this.#accept(transport))
     } catch (error) {
       this.fail(error as Error)
@@ -279,8 +280,8 @@ export class Publisher extends PublisherDefinitions implements PublisherPermissi
     const { queueBytes = QUEUE_BYTES } = this.#options
     const most = this.maximumAllowedConnections
     if (most >= 0 && this.#connections.size >= most) {
-      this.status.emit('peer-refused', { peer: transport.peer, maximumAllowedConnections: most })
-      this.#say('errorMessage', `${transport.peer} is refused: there are ${most} connections, as many as are allowed.`)
+      const detail = { maximumAllowedConnections: most }
+      this.#refused(transport.peer, detail, `there are ${most} connections, as many as are allowed.`)
       transport.close()
       return undefined
     }
@@ -310,6 +311,11 @@ export class Publisher extends PublisherDefinitions implements PublisherPermissi
     })
     this.#connections.add(connection)
     return connection
+  }
+
+  #refused(peer: string, detail: Readonly<Record<string, unknown>>, why: string): void {
+    this.status.emit('peer-refused', { peer, ...detail })
+    this.#say('errorMessage', `${peer} is refused: ${why}`)
   }
 
   #serve(
