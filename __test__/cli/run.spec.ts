@@ -39,6 +39,7 @@ for (const [what, args, code] of [
   ['an option without its value', ['record', '--out'], 'ERR_CLI_OPTION_INVALID'],
   ['an option with another behind it', ['tail', 'sttp://127.0.0.1:1', '--limit', '-5'], 'ERR_CLI_OPTION_INVALID'],
   ['a switch with a value', ['tail', '--json=yes'], 'ERR_CLI_OPTION_INVALID'],
+  ['too much', ['audit', 'a', 'b'], 'ERR_CLI_ARGUMENT_UNEXPECTED'],
   ['no source', ['tail'], 'ERR_CLI_ARGUMENT_MISSING'],
   ['no place', ['record', 'gopher://h:1'], 'ERR_CLI_ARGUMENT_MISSING'],
   ['an unknown scheme', ['tail', 'gopher://h:1'], 'ERR_INGEST_URL_SCHEME'],

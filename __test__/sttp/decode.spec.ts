@@ -111,6 +111,55 @@ test('malformed bytes are lines too', async (t) => {
   t.deepEqual(cut.at(-1), { event: 'malformed', code: 'ERR_STTP_FRAME_TRUNCATED', offset: 82, length: 18 })
 })
 
+const frame = (head: number[], body: string): Buffer => {
+  const rest = Buffer.concat([Buffer.from(head), Buffer.from(body, 'hex')])
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(rest.length)
+  return Buffer.concat([length, rest])
+}
+/** A response to Subscribe. */
+const response = (code: number, payload: string): Buffer => {
+  const length = (payload.length / 2).toString(16).padStart(8, '0')
+  return frame([code, 2], `${length}${payload}`)
+}
+const NO_OP = frame([0xff, 0], '00000000')
+const METADATA_REFRESH = frame([1], '')
+
+for (const [what, wrong, code] of [
+  ['of no format', response(0x82, '00000000010000'), 'ERR_STTP_PACKET_FLAGS'],
+  ['without a count', response(0x82, '02'), 'ERR_STTP_MESSAGE_LENGTH'],
+  ['with half a compact measurement', response(0x82, '020000000100000000'), 'ERR_STTP_COMPACT_TRUNCATED'],
+  ['of another version of TSSC', response(0x82, '0800000001540000'), 'ERR_STTP_TSSC_VERSION'],
+  ['with half a TSSC measurement', response(0x82, '080000000155000080'), 'ERR_STTP_TSSC_TRUNCATED'],
+  ['with fewer measurements than it says', response(0x82, '087fffffff550000'), 'ERR_STTP_PACKET_COUNT'],
+  ['with a cache that is cut', response(0x83, '00'), 'ERR_STTP_CACHE_MALFORMED'],
+  ['with a cache that is no gzip', response(0x83, '001f8b0800000000000003ffff'), 'ERR_STTP_CACHE_GZIP'],
+] as const) {
+  test(`a message ${what} has its code, and those behind it are read`, async (t) => {
+    const before = bytesOf('known_values_tssc', 'pub>sub')
+    const lines = await linesOf(Buffer.concat([before, wrong, NO_OP]))
+    const { length } = wrong
+    t.deepEqual(lines.at(-2), { event: 'malformed', code, offset: before.length, length })
+    t.like(lines.at(-1), { event: 'message', type: 'NoOP', offset: before.length + length })
+  })
+}
+
+for (const [what, wrong, code] of [
+  ['modes that are cut', frame([6], 'c0'), 'ERR_STTP_COMMAND_LENGTH'],
+  [
+    'a setting that cannot be',
+    frame([2], `0200000012${Buffer.from('includeTime=banana').toString('hex')}`),
+    'ERR_STTP_SUBSCRIPTION_SETTING',
+  ],
+  ['a filter that is no text', frame([1], '00000002c328'), 'ERR_STTP_COMMAND_TEXT'],
+] as const) {
+  test(`a command with ${what} has its code, and those behind it are read`, async (t) => {
+    const lines = await linesOf(Buffer.concat([METADATA_REFRESH, wrong, METADATA_REFRESH]), [['direction', 'sub']])
+    t.deepEqual(lines[1], { event: 'malformed', code, offset: 5, length: wrong.length })
+    t.like(lines[2], { event: 'message', type: 'MetadataRefresh', offset: 5 + wrong.length })
+  })
+}
+
 test('behind a lost framing everything is malformed, in whatever pieces it comes', async (t) => {
   const http = Buffer.from('HTTP/1.1 400 Bad Request')
   const code = 'ERR_STTP_FRAME_LENGTH'

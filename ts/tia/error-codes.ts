@@ -5,7 +5,6 @@ export const tiaError = defineErrors('tia', {
   ERR_TIA_CHANNEL_UNKNOWN: ['usage', 'The packet has no such signal or channel. Both count from 0.'],
   ERR_TIA_CONNECTION_MISSING: ['usage', 'There is no data connection yet. Ask for one by `cmdGetDataConnectionTcp`.'],
   ERR_TIA_CONSUMER_FORM: ['usage', 'A client gives measurements or packets, not both. Make a second client.'],
-  ERR_TIA_DATAGRAM_LENGTH: ['usage', 'A packet of these signals is longer than a datagram. Lower the block size.'],
   ERR_TIA_MESSAGE_CONTENT_LIMIT: ['limit', 'A content is longer than `contentLimit`. Raise it if the peer is trusted.'],
   ERR_TIA_MESSAGE_LENGTH: ['malformed', 'A Content-Length is not a number. The connection is closed.'],
   ERR_TIA_MESSAGE_LINE: ['malformed', 'A line of a control message is not one. The connection is closed.'],
