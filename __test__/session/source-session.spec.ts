@@ -1,5 +1,6 @@
 import test from 'ava'
 import { SimulatedClock } from '../../ts/session/clock.js'
+import { UsageError } from '../../ts/session/errors.js'
 import { MemoryNetwork } from '../../ts/session/memory-transport.js'
 import type { SourceOptions } from '../../ts/session/source-session.js'
 import type { Transport } from '../../ts/session/transport.js'
@@ -47,6 +48,15 @@ test('it connects, gives its rows and ends with the protocol', async (t) => {
   t.is(await session.closed, undefined)
   t.deepEqual(states, ['connecting', 'connected', 'draining', 'closed'])
   t.like(session.stats, { received: 3, bytesIn: 4, reconnects: 0 })
+})
+
+test('a session is started once', async (t) => {
+  const { session: make } = await peer()
+  const session = make()
+  await session.connect()
+  await t.throwsAsync(async () => session.connect(), { code: 'ERR_SESSION_STARTED', instanceOf: UsageError })
+  await session.close()
+  await t.throwsAsync(async () => session.connect(), { code: 'ERR_SESSION_CLOSED', instanceOf: UsageError })
 })
 
 test('the first connection is tried once', async (t) => {

@@ -2,13 +2,13 @@ import { appendFile, readdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { COLUMN, MeasurementBatch, TableBuilder } from '../../ts/batch/index.js'
-import { MeasurandError, UsageError } from '../../ts/session/index.js'
+import { MeasurandError, StorageError, UsageError } from '../../ts/session/index.js'
 import { auditRecording } from '../../ts/store/audit.js'
 import { recordingInfo } from '../../ts/store/info.js'
 import { openRecording, type RecordingSource } from '../../ts/store/reader.js'
 import { StoreSink } from '../../ts/store/sink.js'
 import { SyntheticSource, T0 } from './synthetic-source.js'
-import { temporary } from './temporary.js'
+import { query, temporary } from './temporary.js'
 
 async function onlySource(directory: string, options = {}): Promise<RecordingSource> {
   const sources = await openRecording(directory, options)
@@ -168,6 +168,24 @@ test('info says what a recording holds without reading its rows', async (t) => {
   const audit = await auditRecording(directory)
   t.true(audit.isSound)
   t.false(audit.isComplete)
+})
+
+test('a file of somebody else under our name is refused by its columns', async (t) => {
+  const directory = await temporary(t)
+  const sink = await StoreSink.open(directory)
+  const original = new SyntheticSource({ rows: 10 })
+  await sink.write(original.next(), original)
+  await sink.close()
+  const path = join(directory, 'synthetic', 'measurement', '000002.parquet')
+  for (const columns of ["date '2024-01-01' as day", 'current_timestamp::timestamp as time, 1.5::double as value']) {
+    await query(`copy (select ${columns}) to '${path}' (format parquet, compression zstd)`)
+    const source = await onlySource(directory)
+    await t.throwsAsync(
+      source.consume(() => {}),
+      { code: 'ERR_STORE_FILE_COLUMNS', instanceOf: StorageError },
+    )
+    t.is(source.stats.received, 10, 'what stands before it is read')
+  }
 })
 
 test('an audit finds what was changed, lost or added', async (t) => {

@@ -151,8 +151,11 @@ class SourceAuditor {
     this.#bytes += seen.bytes
     this.#replay = joinChecksums(this.#replay, seen.replay, seen.rows)
     if (seen.isParquet && (storedRows !== seen.rows || storedChecksum !== seen.checksum)) {
-      const made = `${storedRows} rows with checksum ${storedChecksum}`
-      this.#add('checksum', `it was made with ${made} and has ${seen.rows} with ${seen.checksum}`, file.path)
+      const made =
+        storedRows === undefined
+          ? 'it does not say with which rows it was made'
+          : `it was made with ${storedRows} rows with checksum ${storedChecksum}`
+      this.#add('checksum', `${made} and has ${seen.rows} with ${seen.checksum}`, file.path)
     }
     // Of a live segment the writer is about to write the rest.
     if (tail !== undefined && !this.#isLive) {

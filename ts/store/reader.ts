@@ -9,6 +9,7 @@ import {
   MeasurementBatch,
   SignalPatterns,
   SignalTable,
+  TABLES,
   TableBatch,
 } from '../batch/index.js'
 import {
@@ -247,7 +248,13 @@ export class RecordingSource implements Source {
   /** While a batch is read by its consumer, a thread of the pool fills the other block. */
   async *#readFile(file: TableFile): AsyncGenerator<Batch, void> {
     const reader = await withFile(file.path, (path) => new FileReader(path, this.#selection))
-    const fields = reader.fields
+    const { fields } = reader
+    const lacking = TABLES[file.table].find(
+      ({ name, optional }) => !optional && !fields.some((field) => field.name === name),
+    )
+    if (lacking !== undefined) {
+      throw storeError('ERR_STORE_FILE_COLUMNS', `${file.path}: it has no column ${lacking.name}`)
+    }
     const optional = fields.reduce((bits, { name }) => bits | (OPTIONAL[name] ?? 0), 0)
     const { wire } = (fields.find(({ name }) => name === 'value')?.metadata ?? {}) as { wire?: 'f32' }
     const { batchRows = 65_536 } = this.#options
