@@ -42,34 +42,32 @@ pub(super) const DIFFERENT: u32 = 4;
 impl Hot {
     pub(super) const NONE: Self = Self(0);
     /// Tells a point without any short code from [`Self::NONE`]; the entry has no length.
-    const LITERALS_SHIFT: u32 = 14;
+    const LITERALS: u64 = 0x40 << 8;
 
     pub(super) fn new(shorts: Shorts) -> Self {
-        let entry = |place: usize| u64::from(ENTRIES[place][shorts.codes[place] as usize & 63]);
-        // By three bits that follow: 4 to 7 begin with the first short code, 2 and 3 with the second, 1 is the third. Three
-        // zero bits are never a short code, so the entry's upper bits can say how many short codes there are.
-        Self(
-            (entry(0) * 0x0101_0101) << 32
-                | (entry(1) * 0x0101) << 16
-                | entry(2) << 8
-                | u64::from(shorts.count) << KIND_SHIFT
-                | u64::from(shorts.count == 0) << Self::LITERALS_SHIFT,
-        )
+        let [first, second, third] = [0, 1, 2].map(|place| ENTRIES[place][shorts.codes[place] as usize & 63]);
+        // Three zero bits are never a short code, so the entry's upper bits can say how many short codes there are.
+        Self(first | second | third | u64::from(shorts.count) << KIND_SHIFT)
     }
 }
 
-/// The entries of the codes at each place of the short ones; none of what is not a value code, or no code.
-const ENTRIES: [[u8; 64]; 3] = {
+/// The entries of each code at each place of the short ones, where they are in [`Hot`]; none of what is not a value code.
+const ENTRIES: [[u64; 64]; 3] = {
+    // By three bits that follow: 4 to 7 begin with the first short code, 2 and 3 with the second, 1 is the third.
+    let places = [0x0101_0101 << 32, 0x0101 << 16, 1 << 8];
     let mut entries = [[0; 64]; 3];
     let mut place = 0;
     while place < 3 {
         let mut code = code::VALUE_1;
         while code < 32 {
-            entries[place][code as usize] = kind(code) << KIND_SHIFT | (place as u8 + 1 + code::value_bits(code));
+            let entry = kind(code) << KIND_SHIFT | (place as u8 + 1 + code::value_bits(code));
+            entries[place][code as usize] = places[place] * entry as u64;
             code += 1;
         }
         place += 1;
     }
+    // No first code.
+    entries[0][63] = Hot::LITERALS;
     entries
 };
 
@@ -411,13 +409,11 @@ fn adapt_avx2(decoder: &mut Decoder, last: usize) {
 
 #[inline(always)]
 fn adapt_by(decoder: &mut Decoder, last: usize, best: impl Fn(&Counted) -> Shorts) {
-    for slot in last..decoder.last {
-        if decoder.points.counts[slot] < CODE {
-            decoder.points.adapt_by(slot, &best);
-            // A run goes through no other points than those that are followed.
-            decoder.hot[slot] = Hot::new(decoder.points.shorts[slot]);
-        }
-    }
+    let Some(hot) = decoder.hot.get_mut(last..).and_then(|hot| hot.first_chunk_mut::<LANES>()) else {
+        return;
+    };
+    // A run goes through no other points than those that are followed.
+    decoder.points.adapt_eight(last, best, |lane, shorts| hot[lane] = Hot::new(shorts));
 }
 
 #[inline(always)]

@@ -91,7 +91,7 @@ fn run_avx2(encoder: &mut Encoder, bits: &mut BitWriter<'_>, rows: &MeasurementR
         rows,
         first,
         |lanes, chosen| super::encode_run_avx2::choose(lanes, chosen),
-        |points, last, taken| adapt_avx2(points, last, taken),
+        |points, last| adapt_avx2(points, last),
     )
 }
 
@@ -103,7 +103,7 @@ fn turns(
     rows: &MeasurementRows<'_>,
     first: usize,
     choose: impl Fn(Lanes<'_>, &mut Chosen) -> Summary,
-    adapt: impl Fn(&mut Points, usize, usize),
+    adapt: impl Fn(&mut Points, usize),
 ) -> usize {
     let mut at = first;
     let mut chosen = Chosen::default();
@@ -167,7 +167,7 @@ fn turns(
             tally(points, *last, summary.literals, &chosen.codes);
         }
         if summary.adapt {
-            adapt(points, *last, summary.taken);
+            adapt(points, *last);
         }
         at += summary.taken;
         *last += summary.taken;
@@ -241,28 +241,19 @@ fn tally(points: &mut Points, last: usize, literals: u32, codes: &[u32; LANES]) 
     }
 }
 
-/// Adapts those of the `taken` points from `last` on that have to.
+/// Adapts those of eight points that have to.
 #[cold]
 #[inline(never)]
-fn adapt(points: &mut Points, last: usize, taken: usize) {
-    adapt_by(points, last, taken, Counted::best);
+fn adapt(points: &mut Points, last: usize) {
+    points.adapt_eight(last, Counted::best, |_, _| {});
 }
 
 #[cfg(target_arch = "x86_64")]
 #[cold]
 #[inline(never)]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,movbe")]
-fn adapt_avx2(points: &mut Points, last: usize, taken: usize) {
-    adapt_by(points, last, taken, |counted| counted.best_avx2());
-}
-
-#[inline(always)]
-fn adapt_by(points: &mut Points, last: usize, taken: usize, best: impl Fn(&Counted) -> Shorts) {
-    for slot in last..last + taken {
-        if points.counts[slot] < CODE {
-            points.adapt_by(slot, &best);
-        }
-    }
+fn adapt_avx2(points: &mut Points, last: usize) {
+    points.adapt_eight(last, |counted| counted.best_avx2(), |_, _| {});
 }
 
 /// [`BitWriter`] while a run is written: the bit byte that takes the next bit is always open.

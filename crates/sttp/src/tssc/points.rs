@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::code;
-use super::shorts::{Counted, Shorts};
+use super::shorts::{CODES, Counted, Shorts};
 use crate::signal_rows::NO_ROW;
 
 /// Slots that may be read and written behind the last point, so that eight lanes need no end case.
@@ -17,7 +17,7 @@ const AHEAD: usize = 96;
 pub(super) const CODE: u32 = 1 << 24;
 
 /// [`Points::counts`] of a new point.
-const FIRST_COUNT: u32 = 6 * CODE;
+const FIRST_COUNT: u32 = CODES[0] as u32 * CODE;
 
 /// How many points [`Points::guess`] makes at most.
 const GUESSES: usize = 256;
@@ -162,20 +162,33 @@ impl Points {
     /// Chooses the short codes anew from what was counted since the last time: after 6 codes, after 21 more, then
     /// after every 101.
     pub(super) fn adapt(&mut self, slot: usize) {
-        self.adapt_by(slot, Counted::best);
+        let counts = &mut self.counts[slot];
+        adapt(&mut self.literals[slot], counts, &mut self.shorts[slot], &mut self.phase[slot], &Counted::best);
     }
 
-    /// Does so by a `best` like [`Counted::best`].
+    /// Does so with those of eight points that have to, by a `best` like [`Counted::best`]; `adapted` is told each.
     #[allow(clippy::inline_always, reason = "it has to be compiled for the processor with its caller")]
     #[inline(always)]
-    pub(super) fn adapt_by(&mut self, slot: usize, best: impl Fn(&Counted) -> Shorts) {
-        const CODES: [u8; 4] = [6, 21, 101, 101];
-        let literals = core::mem::take(&mut self.literals[slot]);
-        let phase = usize::from(self.phase[slot].min(2));
-        let total = CODES[phase].into();
-        self.phase[slot] = (phase + 1).min(2) as u8;
-        self.shorts[slot] = best(&Counted { literals, shorts: self.shorts[slot], counts: self.counts[slot], total });
-        self.counts[slot] = CODE * u32::from(CODES[phase + 1]);
+    pub(super) fn adapt_eight(
+        &mut self,
+        slot: usize,
+        best: impl Fn(&Counted) -> Shorts,
+        mut adapted: impl FnMut(usize, Shorts),
+    ) {
+        let (Some(literals), Some(counts), Some(shorts), Some(phase)) = (
+            eight(&mut self.literals, slot),
+            eight(&mut self.counts, slot),
+            eight(&mut self.shorts, slot),
+            eight(&mut self.phase, slot),
+        ) else {
+            return;
+        };
+        for lane in 0..8 {
+            if counts[lane] < CODE {
+                adapt(&mut literals[lane], &mut counts[lane], &mut shorts[lane], &mut phase[lane], &best);
+                adapted(lane, shorts[lane]);
+            }
+        }
     }
 
     /// Takes the new rows of every point.
@@ -266,6 +279,26 @@ impl Points {
     pub(super) fn capacity(&self) -> usize {
         self.id.len()
     }
+}
+
+#[allow(clippy::inline_always, reason = "it has to be compiled for the processor with its caller")]
+#[inline(always)]
+fn adapt(
+    literals: &mut [u8; 32],
+    counts: &mut u32,
+    shorts: &mut Shorts,
+    phase: &mut u8,
+    best: &impl Fn(&Counted) -> Shorts,
+) {
+    let literals = core::mem::take(literals);
+    let counted = Counted { literals, shorts: *shorts, counts: *counts, phase: *phase };
+    *phase = (*phase + 1).min(2);
+    *shorts = best(&counted);
+    *counts = CODE * u32::from(CODES[usize::from(*phase)]);
+}
+
+fn eight<T>(column: &mut [T], slot: usize) -> Option<&mut [T; 8]> {
+    column.get_mut(slot..).and_then(|column| column.first_chunk_mut())
 }
 
 /// [`Vec::resize`] that takes zeroed memory where there was none: it costs nothing before it is used.

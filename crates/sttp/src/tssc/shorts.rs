@@ -2,11 +2,11 @@
 
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::{
-    _mm_broadcastw_epi16, _mm_cvtsi128_si32, _mm_min_epu16, _mm_minpos_epu16, _mm_mullo_epi16, _mm_or_si128,
-    _mm_set1_epi16, _mm_setr_epi16, _mm_srli_epi16, _mm_sub_epi16, _mm256_add_epi8, _mm256_and_si256,
-    _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_cmpeq_epi16,
-    _mm256_extracti128_si256, _mm256_min_epu16, _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi8,
-    _mm256_unpackhi_epi8, _mm256_unpacklo_epi8, _mm256_xor_si256,
+    _mm_add_epi16, _mm_broadcastw_epi16, _mm_cvtsi128_si32, _mm_min_epu16, _mm_minpos_epu16, _mm_mullo_epi16,
+    _mm_setr_epi16, _mm_srli_epi16, _mm256_add_epi8, _mm256_and_si256, _mm256_broadcastsi128_si256,
+    _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_cmpeq_epi16, _mm256_extracti128_si256, _mm256_min_epu16,
+    _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_setr_epi8, _mm256_shuffle_epi8, _mm256_unpackhi_epi8,
+    _mm256_unpacklo_epi8, _mm256_xor_si256,
 };
 
 use super::code;
@@ -43,6 +43,9 @@ impl Shorts {
     }
 }
 
+/// After how many codes a point adapts: the first time, the second, and from then on.
+pub(super) const CODES: [u8; 3] = [6, 21, 101];
+
 /// What a point counted since its short codes were chosen.
 pub(super) struct Counted {
     /// How often each code came written in 5 bits.
@@ -51,8 +54,8 @@ pub(super) struct Counted {
     pub(super) shorts: Shorts,
     /// How often each of them came, from the lowest byte on.
     pub(super) counts: u32,
-    /// All of these.
-    pub(super) total: i32,
+    /// Adaptions before this one, up to 2.
+    pub(super) phase: u8,
 }
 
 impl Counted {
@@ -85,7 +88,7 @@ impl Counted {
             *code = 31 - (greatest & 31) as u32;
             *count = i32::from(greatest >> 5);
         }
-        smallest(most, self.total)
+        smallest(most, CODES[usize::from(self.phase.min(2))].into())
     }
 
     /// The same in vectors.
@@ -98,20 +101,18 @@ impl Counted {
             29, 30, 31,
         );
         let mut stats = bytemuck::cast(self.literals);
-        for (short, count) in self.shorts.codes.into_iter().zip(self.counts.to_le_bytes()) {
-            let is_short = _mm256_cmpeq_epi8(codes, _mm256_set1_epi8(short as i8));
-            stats = _mm256_add_epi8(stats, _mm256_and_si256(is_short, _mm256_set1_epi8(count as i8)));
+        let shorts = _mm256_set1_epi32(self.shorts.word() as i32);
+        let counts = _mm256_set1_epi32(self.counts as i32);
+        for place in 0..3 {
+            let place = _mm256_set1_epi8(place);
+            let is_short = _mm256_cmpeq_epi8(codes, _mm256_shuffle_epi8(shorts, place));
+            stats = _mm256_add_epi8(stats, _mm256_and_si256(is_short, _mm256_shuffle_epi8(counts, place)));
         }
         // What a count lacks above its code: the least is that of the code that came most, the lowest among equals.
         let lacking = _mm256_xor_si256(stats, _mm256_set1_epi8(-1));
         let mut low = _mm256_unpacklo_epi8(codes, lacking);
         let mut high = _mm256_unpackhi_epi8(codes, lacking);
-        let total = _mm_set1_epi16(self.total as i16);
-        // The sizes with none, one, two and three short codes; nothing is smaller than what does not stand for one.
-        let mut sizes = _mm_or_si128(
-            _mm_mullo_epi16(total, _mm_setr_epi16(5, 6, 7, 8, 0, 0, 0, 0)),
-            _mm_setr_epi16(0, 0, 0, 0, -1, -1, -1, -1),
-        );
+        let mut sizes = bytemuck::cast(SIZES[usize::from(self.phase.min(2))]);
         let mut word = 0;
         for (place, saved) in [
             _mm_setr_epi16(0, 5, 6, 7, 0, 0, 0, 0),
@@ -127,14 +128,33 @@ impl Counted {
             let all = _mm256_broadcastsi128_si256(least);
             low = _mm256_or_si256(low, _mm256_cmpeq_epi16(low, all));
             high = _mm256_or_si256(high, _mm256_cmpeq_epi16(high, all));
-            let count = _mm_sub_epi16(_mm_set1_epi16(0xFF), _mm_srli_epi16::<8>(least));
-            sizes = _mm_sub_epi16(sizes, _mm_mullo_epi16(count, saved));
+            sizes = _mm_add_epi16(sizes, _mm_mullo_epi16(_mm_srli_epi16::<8>(least), saved));
             word |= (_mm_cvtsi128_si32(least) as u32 & 0xFF) << (8 * place);
         }
         // The first of the least.
         Shorts::of(word, _mm_cvtsi128_si32(_mm_minpos_epu16(sizes)) as u32 >> 16)
     }
 }
+
+/// By [`Counted::phase`]: the bits of all codes with none, one, two and three short codes that came 255 times each, to
+/// which is added what each lacks. Nothing is smaller than what stands in the other places.
+#[cfg(target_arch = "x86_64")]
+const SIZES: [[u16; 8]; 3] = {
+    let mut sizes = [[u16::MAX; 8]; 3];
+    let mut phase = 0;
+    while phase < 3 {
+        let mut count = 0;
+        let mut saved = 0_u16;
+        while count < 4 {
+            // The last place saves 5 bits, each before it one more.
+            saved = if count == 0 { 0 } else { saved + 4 + count };
+            sizes[phase][count as usize] = (CODES[phase] as u16 * (5 + count)).wrapping_sub(0xFF * saved);
+            count += 1;
+        }
+        phase += 1;
+    }
+    sizes
+};
 
 /// As many of the three codes that came most as make `total` codes smallest.
 #[inline]
@@ -158,7 +178,8 @@ mod tests {
     proptest! {
         #[test]
         fn vectors_choose_the_same(
-            codes in proptest::collection::vec(prop_oneof![6 => 24..28_u8, 3 => 20..32_u8, 1 => 0..32_u8], 1..=101),
+            codes in proptest::collection::vec(prop_oneof![6 => 24..28_u8, 3 => 20..32_u8, 1 => 0..32_u8], 101),
+            phase in 0..3_u8,
             shorts in (0..32_u32, 0..31_u32, 0..30_u32, 0..4_u32),
         ) {
             if !is_x86_feature_detected!("avx2") {
@@ -168,8 +189,8 @@ mod tests {
             let second = (first + 1 + shorts.1) % 32;
             let third = (0..32).filter(|&code| code != first && code != second).nth(shorts.2 as usize).unwrap();
             let shorts = Shorts::of(first | second << 8 | third << 16, shorts.3);
-            let mut counted = Counted { literals: [0; 32], shorts, counts: 0, total: codes.len() as i32 };
-            for code in codes {
+            let mut counted = Counted { literals: [0; 32], shorts, counts: 0, phase };
+            for code in codes.into_iter().take(CODES[usize::from(phase)].into()) {
                 match shorts.place(code) {
                     Some(place) => counted.counts += 1 << (8 * place),
                     None => counted.literals[code as usize] += 1,
