@@ -116,6 +116,47 @@ test('encrypted: the keys come first and change without a loss', async (t) => {
   t.deepEqual(rows.slice(-6), rowsOf(45))
 })
 
+test('encrypted: buffer blocks are too, by the keys in use', async (t) => {
+  const { clock, publisher, subscriber } = await pair(
+    t,
+    { udpPort: 0 },
+    { dataChannel: { encryption: 'always', keyLifetime: 5000 } },
+  )
+  const blocks: [string, string][] = []
+  subscriber.bufferBlockReceived = ({ signalId, bytes }) => blocks.push([signalId, Buffer.from(bytes).toString()])
+  await subscriber.connect('localhost:7165')
+  await turns()
+  const wire: Buffer[] = []
+  const [connection] = publisher.connections
+  const { commandOutbox } = connection as NonNullable<typeof connection>
+  const send = commandOutbox.send.bind(commandOutbox)
+  commandOutbox.send = (frame, ...rest) => {
+    wire.push(Buffer.from(frame as Uint8Array))
+    return send(frame, ...rest)
+  }
+  const texts = ['first', 'second', 'third']
+  for (const [n, text] of texts.entries()) {
+    t.is(publisher.broadcastBufferBlock(idOf(n), Buffer.from(text)), 1)
+    await turns()
+    await clock.advance(3000)
+    await turns()
+  }
+  t.deepEqual(
+    blocks,
+    texts.map((text, n) => [idOf(n), text]),
+  )
+  const frames = wire.filter((frame) => frame[4] === 0x88)
+  t.deepEqual(
+    frames.map((frame) => [frame.readUInt32BE(10), (frame[14] ?? 0) & 0x04, frame.length]),
+    [
+      [0, 0, 15 + 16],
+      [1, 0, 15 + 16],
+      [2, 4, 15 + 16],
+    ],
+  )
+  t.deepEqual([publisher.ledger.totals.records, subscriber.ledger.totals.records], [0, 0])
+})
+
 test('what goes over the wire is AES-256-CBC', async (t) => {
   const { network, publisher } = await pair(t, {}, { dataChannel: { encryption: 'always' } })
   const datagrams: Buffer[] = []

@@ -6,6 +6,13 @@ import { type SttpSubscription, sttpWriteResponse } from './codec.js'
 import { hasModes, MODE } from './codes.js'
 import { knowsBlockFlags } from './subscriber-quirks.js'
 
+/** What is sent of a block beside its number. */
+export interface SealedBlock {
+  readonly flags: number
+  readonly index: number
+  readonly payload: Uint8Array
+}
+
 /** What a sender of buffer blocks needs of its connection. */
 export interface BufferBlockHost {
   readonly clock: Clock
@@ -14,6 +21,8 @@ export interface BufferBlockHost {
   ready(): Promise<void>
   /** Where a signal is in the client's cache now. */
   indexOf(row: number): { readonly index: number; readonly cacheIndex: number } | undefined
+  /** The block encrypted, where the client has keys. */
+  sealed(block: SealedBlock): SealedBlock
   /** Sends a frame. */
   send(frame: Uint8Array): void
   /** A block was sent so often without being confirmed, or was not when the connection ended, that it may be lost. */
@@ -126,18 +135,10 @@ export class BufferBlockSender {
     if (place === undefined) return false
     const cache = place.cacheIndex === 1 ? BUFFER_BLOCK.cacheIndex : 0
     const compressed = form.isCompressed ? BUFFER_BLOCK.compressed : 0
-    this.#host.send(
-      sttpWriteResponse(
-        {
-          type: 'bufferBlock',
-          sequence,
-          flags: form.hasFlags ? flags | compressed | cache : cache,
-          index: place.index,
-          payload: Buffer.from(payload),
-        },
-        this.#host.modes,
-      ),
-    )
+    const plain = { flags: form.hasFlags ? flags | compressed | cache : cache, index: place.index, payload }
+    const { payload: bytes, ...block } = form.hasFlags ? this.#host.sealed(plain) : plain
+    const response = { type: 'bufferBlock', sequence, ...block, payload: Buffer.from(bytes) }
+    this.#host.send(sttpWriteResponse(response, this.#host.modes))
     return true
   }
 }

@@ -21,6 +21,11 @@ export class CipherKeys {
     return this.#cipher
   }
 
+  /** Whether the odd key is in use. */
+  get isOdd(): boolean {
+    return this.#active === 1
+  }
+
   /** Both keys, as the subscriber is told them. */
   get response(): SttpControl {
     const keys = this.#pairs.flatMap(({ key, iv }) => [key, iv])

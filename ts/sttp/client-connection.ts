@@ -398,6 +398,7 @@ export class ClientConnection {
       },
       ready: async () => (connection.#served instanceof CohortMember ? connection.#served.entered() : undefined),
       indexOf: (row) => this.#indexOf(row),
+      sealed: (block) => this.#channel?.sealed(block) ?? block,
       // Datagrams could be too small for them, and nothing is gained where they are sent until they are confirmed.
       send: (frame) => this.commandOutbox.send(frame),
       lost: (bytes) => this.#host.lostBlock(this, bytes),

@@ -1,4 +1,6 @@
 import { type Clock, type MeasurandError, type Network, Outbox, type Timer, type Transport } from '../session/index.js'
+import { BUFFER_BLOCK } from './buffer-block.js'
+import type { SealedBlock } from './buffer-block-sender.js'
 import { CipherKeys } from './cipher-keys.js'
 import type { SttpControl } from './codec.js'
 
@@ -22,6 +24,7 @@ export const MIN_DATAGRAM_BYTES = 60
 /** Bytes by which a datagram grows at most when it is encrypted. */
 const CIPHER_BYTES = 16
 const LENGTH_BYTES = 4
+const INDEX_BYTES = 4
 /** How long datagrams may be under way, ms: then the key that encrypted them is replaced. */
 const UNDER_WAY = 500
 /** Keys change on demand this often at most, ms. */
@@ -98,6 +101,19 @@ export class DataChannel {
 
   get isEncrypted(): boolean {
     return this.#keys !== undefined
+  }
+
+  /** A buffer block as those who have keys read it, on either channel: index and payload are encrypted. */
+  sealed(block: SealedBlock): SealedBlock {
+    if (this.#keys === undefined) return block
+    const plain = Buffer.concat([Buffer.alloc(INDEX_BYTES), block.payload])
+    plain.writeInt32BE(block.index)
+    const encrypted = this.#keys.cipher.encryptBytes(plain)
+    return {
+      index: encrypted.readInt32BE(),
+      payload: encrypted.subarray(INDEX_BYTES),
+      flags: block.flags | (this.#keys.isOdd ? BUFFER_BLOCK.keyIndex : 0),
+    }
   }
 
   /** Changes the key; `false` where there is none, or it was changed a moment ago. */

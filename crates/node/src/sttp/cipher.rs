@@ -1,5 +1,5 @@
 use measurand_sttp::{Cipher, CipherKey, Deframer, data_packet};
-use napi::bindgen_prelude::Uint8Array;
+use napi::bindgen_prelude::{Buffer, Uint8Array};
 use napi_derive::napi;
 
 use crate::guard::{Guarded, Result, error};
@@ -7,7 +7,7 @@ use crate::guard::{Guarded, Result, error};
 /// Bytes of a data packet's frame in front of what is encrypted: length, response, command, length, flags.
 const CLEAR_BYTES: usize = 4 + 6 + 1;
 
-/// Encrypts the data packets of one subscriber by AES-256-CBC.
+/// Encrypts the data packets and buffer blocks of one subscriber by AES-256-CBC.
 #[napi]
 pub struct SttpCipher {
     inner: Guarded<CipherState>,
@@ -27,6 +27,16 @@ impl SttpCipher {
         let cipher = Cipher::new(&CipherKey { key: key.to_vec(), iv: iv.to_vec() })
             .ok_or_else(|| error("ERR_STTP_CIPHER_KEY", "a key has 32 bytes and its initialisation vector 16"))?;
         Ok(Self { inner: Guarded::new(CipherState { cipher, is_odd, frame: Vec::new() }) })
+    }
+
+    /// Bytes encrypted, 1 to 16 more than they are.
+    #[napi(catch_unwind)]
+    pub fn encrypt_bytes(&mut self, plain: &[u8]) -> Result<Buffer> {
+        self.inner.call(|CipherState { cipher, .. }| {
+            let mut encrypted = Vec::new();
+            cipher.encrypt(plain, &mut encrypted);
+            Ok(encrypted.into())
+        })
     }
 
     /// Writes the frames of data packets encrypted into `out` and gives their bytes; each becomes up to 16 longer.

@@ -120,6 +120,11 @@ impl Caches {
     }
 
     /// The number of the TSSC packet that was decoded last; `None` while a restart is awaited.
+    /// Whether one of the caches has a signal of this wire index.
+    pub(super) fn has_index(&self, index: i32) -> bool {
+        u32::try_from(index).is_ok_and(|index| self.slots.iter().flatten().any(|cache| cache.rows.row(index).is_some()))
+    }
+
     pub(super) fn last_sequence(&self) -> Option<u16> {
         self.slots[self.used].as_ref()?.stream.sequence.last()
     }

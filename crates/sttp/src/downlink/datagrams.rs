@@ -129,14 +129,16 @@ impl Packets {
         }
     }
 
-    /// The buffer block as it was before its index and payload were encrypted.
-    pub(super) fn decrypted(&self, block: &BufferBlock) -> Result<BufferBlock, PacketError> {
+    /// The buffer block as it was before its index and payload were encrypted. One by the connection may be as it is: some
+    /// publishers encrypt what goes by datagrams only.
+    pub(super) fn decrypted(&self, block: BufferBlock) -> Result<BufferBlock, PacketError> {
         let mut encrypted = block.index.to_be_bytes().to_vec();
         encrypted.extend_from_slice(&block.payload);
         let failed = PacketError::Cipher { length: encrypted.len() };
         let mut plain = Vec::new();
         let is_odd = block.flags & BufferBlock::CIPHER_INDEX != 0;
-        let is_plausible = |plain: &[u8]| plain.first().is_some_and(|&byte| byte < 0x80);
+        let is_plausible =
+            |plain: &[u8]| plain.first_chunk().is_some_and(|&index| self.caches.has_index(i32::from_be_bytes(index)));
         let decrypted =
             self.ciphers.as_ref().is_some_and(|ciphers| ciphers.decrypt(is_odd, &encrypted, &mut plain, is_plausible));
         match plain.split_first_chunk() {
@@ -144,6 +146,7 @@ impl Packets {
                 let (sequence, flags, index) = (block.sequence, block.flags, i32::from_be_bytes(*index));
                 Ok(BufferBlock { sequence, flags, index, payload: payload.to_vec() })
             }
+            _ if !self.is_datagram && !is_odd && self.caches.has_index(block.index) => Ok(block),
             _ => Err(failed),
         }
     }

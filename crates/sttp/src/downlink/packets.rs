@@ -54,7 +54,7 @@ pub(super) struct Packets {
     pub(super) form: TimeForm,
     /// What was asked for since the newest cache came: the form of the next one.
     next_form: Option<TimeForm>,
-    caches: Caches,
+    pub(super) caches: Caches,
     pending: Pending,
     pub(super) place: Place,
     /// The message is a datagram.
@@ -382,7 +382,7 @@ impl Packets {
             self.quirk(quirk);
         }
         let response = match parsed {
-            Ok(Response::BufferBlock(block)) if self.ciphers.is_some() => match self.decrypted(&block) {
+            Ok(Response::BufferBlock(block)) if self.ciphers.is_some() => match self.decrypted(block) {
                 Ok(block) => Response::BufferBlock(block),
                 Err(error) => return self.malformed(error, None),
             },

@@ -240,6 +240,33 @@ fn buffer_blocks_are_decrypted_behind_their_flags() {
 }
 
 #[test]
+fn buffer_blocks_of_the_connection_may_be_as_they_are() {
+    let (mut downlink, _) = connection();
+    exchange(&mut downlink, 0, 1, 2);
+    // The second is as long as an encrypted one, the third of no signal.
+    let blocks = [(2, &b"wave"[..]), (1, &[7; 12]), (9, b"none")].map(|(index, payload)| BufferBlock {
+        sequence: 5,
+        flags: 1,
+        index,
+        payload: payload.to_vec(),
+    });
+    let mut wire = Vec::new();
+    for block in &blocks {
+        Response::BufferBlock(block.clone()).write(OperationalModes::COMPACT, &mut wire);
+    }
+    let received = receive(&mut downlink, &wire);
+    let events: Vec<_> = received.events.into_iter().map(|message| message.event).collect();
+    let [first, second, _] = blocks;
+    assert_eq!(events, [first, second].map(|block| Event::Response(Response::BufferBlock(block))));
+    assert!(matches!(received.errors[..], [MessageError { error: PacketError::Cipher { .. }, .. }]));
+    // By datagrams, where anybody may send, they may not.
+    let mut chunk = Vec::new();
+    gather(&wire[4..4 + 6 + 9 + 4], &mut chunk);
+    let received = feed_datagrams(&mut downlink, &chunk, 16);
+    assert_eq!((received.events.len(), received.errors.len()), (0, 1));
+}
+
+#[test]
 fn keys_that_are_none_are_told() {
     let (mut downlink, _) = connection();
     let mut wire = Vec::new();
