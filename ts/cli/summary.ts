@@ -17,7 +17,8 @@ export function summarize(call: Call, results: readonly PipelineResult[], sinkEr
   if (sinkError !== undefined) failures.set(sinkError, sinkExitCodeOf(sinkError))
   const texts = new Set([...failures.keys()].map(describe))
   for (const text of texts) call.err.write(`measurand: ${text}\n`)
-  if (call.json) void call.out.json({ event: 'summary', ...books, lost: losses.map(lossJson), seconds })
+  if (call.json)
+    void call.out.json({ event: 'summary', ...books, lost: losses.map(lossJson), seconds: Number(seconds.toFixed(6)) })
   else tell(call, books, losses, seconds)
   return exitCode(call, [...failures.values()], losses)
 }
