@@ -4,6 +4,7 @@ import { tell } from '../session/diagnostics.js'
 import { sessionError } from '../session/error-codes.js'
 import { fromNative } from '../session/errors.js'
 import { Ledger } from '../session/ledger.js'
+import { COUNT, checkNumbers } from '../session/number-options.js'
 import { Stats } from '../session/stats.js'
 import { StatusStream } from '../session/status.js'
 import { type CdtpFault, encodeRunMessage, encodeValue, Indexer } from './codec.js'
@@ -78,6 +79,7 @@ export class DataReceiver implements AsyncIterable<RecordBatch> {
 
   constructor(options: DataReceiverOptions = {}) {
     const name = options.name ?? 'cdtp'
+    checkNumbers(options, { queueBytes: COUNT, maxMessageBytes: COUNT, maxRecords: COUNT, maxBlocks: COUNT })
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#dataTransmitters = options.dataTransmitters ?? null

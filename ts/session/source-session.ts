@@ -1,6 +1,7 @@
 import { type Batch, MeasurementBatch, SignalTable, TIME_UNKNOWN } from '../batch/index.js'
 import { Delivery, type Ready } from './delivery.js'
 import { sessionError } from './error-codes.js'
+import { COUNT, checkNumbers, WAIT } from './number-options.js'
 import { Backoff, persist, type ReconnectOptions } from './reconnect.js'
 import { describeError, Session, type SessionOptions } from './session.js'
 import type { Source, SourceDescription, SourcePolicy } from './source.js'
@@ -58,6 +59,7 @@ export abstract class SourceSession<B extends Batch = Batch> extends Session imp
 
   constructor(name: string, options: SourceOptions = {}) {
     super(name, options)
+    checkNumbers(options, { wait: WAIT, queueBytes: COUNT, maxDelay: WAIT })
     this.#wait = options.wait ?? 0
     this.#reconnect = options.reconnect ?? {}
     this.#backoff = new Backoff(this.#reconnect === false ? {} : this.#reconnect)

@@ -1,5 +1,6 @@
 import { type Clock, systemClock, type Timer } from '../session/clock.js'
 import type { MeasurandError } from '../session/errors.js'
+import { COUNT, checkNumbers, WAIT } from '../session/number-options.js'
 import { Stats } from '../session/stats.js'
 import { StatusStream } from '../session/status.js'
 import type { TlsOptions } from '../session/transport.js'
@@ -77,6 +78,8 @@ export class StreamSeaServer {
   #closed = false
 
   private constructor(log: LevelLog | NatsLog, options: StreamSeaServerOptions) {
+    const counts = { maxBodyBytes: COUNT, maxMessageBytes: COUNT, maxSubscriptions: COUNT, maxConnections: COUNT }
+    checkNumbers(options, { ...counts, pingInterval: WAIT })
     this.clock = options.clock ?? systemClock
     this.status = new StatusStream('stream-sea-server', this.clock)
     this.options = {

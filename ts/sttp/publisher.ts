@@ -1,11 +1,14 @@
 import type { MeasurementBatch, Signal } from '../batch/index.js'
 import {
+  COUNT,
+  checkNumbers,
   describeError,
   type Listener,
   type MeasurandError,
   type Policy,
   type TlsOptions,
   type Transport,
+  WAIT,
 } from '../session/index.js'
 import { cacheSignals } from './cache-signals.js'
 import { checkDataChannel, openChannel } from './channel-opening.js'
@@ -80,6 +83,7 @@ export class Publisher extends PublisherDefinitions implements PublisherPermissi
   constructor(options: PublisherOptions = {}) {
     super(options)
     checkDataChannel(options.dataChannel)
+    checkNumbers(options, { queueBytes: COUNT, bufferBlockBytes: COUNT, maxDelay: WAIT })
     this.#options = options
     this.policy = options.policy ?? 'drop-oldest'
     this.maximumAllowedConnections = options.maximumAllowedConnections ?? -1

@@ -1,4 +1,4 @@
-import type { SourceOptions, TlsOptions } from '../session/index.js'
+import { COUNT, type NumberRange, type SourceOptions, type TlsOptions, WAIT } from '../session/index.js'
 import type { BufferBlockOptions } from './subscriber-buffer-blocks.js'
 import type { MessageOptions } from './subscriber-events.js'
 import type { RecoveryOptions } from './subscriber-recovery.js'
@@ -46,3 +46,16 @@ export interface SubscriberOptions extends SourceOptions, MessageOptions, Recove
   /** Whether signal index caches are asked for as gzip; they are unless told. */
   readonly compressSignalIndexCache?: boolean
 }
+
+/** Which numbers the options may be. */
+export const NUMBERS = {
+  silence: WAIT,
+  answerTimeout: WAIT,
+  resetTimeout: WAIT,
+  batchRows: COUNT,
+  frameBytes: COUNT,
+  cacheBytes: COUNT,
+  metadataBytes: COUNT,
+  socketTimeout: { min: 0, max: WAIT.max / 1000 },
+  maxRetries: { min: -1, max: COUNT.max, isWhole: true },
+} satisfies { readonly [Name in keyof SubscriberOptions]: NumberRange }

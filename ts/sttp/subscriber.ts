@@ -1,5 +1,5 @@
 import { COLUMN } from '../batch/index.js'
-import { type MeasurandError, ringFor, type SourceDescription } from '../session/index.js'
+import { checkNumbers, type MeasurandError, ringFor, type SourceDescription } from '../session/index.js'
 import { type SttpControl, type SttpFault, sttpCodeName } from './codec.js'
 import { COMMAND } from './codes.js'
 import { sttpError } from './error-codes.js'
@@ -11,7 +11,7 @@ import { parseAddress } from './publisher-address.js'
 import { PublisherQuirks } from './publisher-quirks.js'
 import { SubscriberBufferBlocks } from './subscriber-buffer-blocks.js'
 import { SubscriberConnection } from './subscriber-connection.js'
-import type { SubscriberOptions } from './subscriber-options.js'
+import { NUMBERS, type SubscriberOptions } from './subscriber-options.js'
 import {
   channelMeta,
   checkedSubscription,
@@ -82,6 +82,7 @@ export class Subscriber extends SubscriberBufferBlocks {
     const reconnect = { minDelay: retryInterval * 1000, maxDelay: maxRetryInterval * 1000, ...options.reconnect }
     const isLast = autoReconnect === false || options.reconnect === false
     super('sttp', { ...options, reconnect: isLast ? false : reconnect })
+    checkNumbers(options, NUMBERS)
     this.#isLast = isLast
     this.#options = options
     this.#ring = ringFor(options.queueBytes ?? QUEUE_BYTES, options.batchRows ?? BATCH_ROWS, COLUMN.rawTime)

@@ -1,5 +1,7 @@
 import { type BlockRing, COLUMN, type MeasurementBatch } from '../batch/index.js'
 import {
+  COUNT,
+  checkNumbers,
   type MeasurandError,
   ringFor,
   type SourceDescription,
@@ -7,6 +9,7 @@ import {
   SourceSession,
   sessionError,
   type Transport,
+  WAIT,
 } from '../session/index.js'
 import { call, type Message } from './codec.js'
 import { ControlConnection, type ControlLimits, expectOk, messageReader, portOf } from './control-connection.js'
@@ -88,6 +91,7 @@ export class TiAClient extends SourceSession<MeasurementBatch> {
 
   constructor(host: string, port = 9000, options: TiAClientOptions = {}) {
     super(`tia-${host}-${port}`, options)
+    checkNumbers(options, { requestTimeout: WAIT, lineLimit: COUNT, contentLimit: COUNT, packetLimit: COUNT })
     this.#host = host
     this.#port = port
     this.#options = options

@@ -1,4 +1,6 @@
 import {
+  COUNT,
+  checkNumbers,
   type Listener,
   Pacer,
   type Policy,
@@ -6,6 +8,7 @@ import {
   type SessionOptions,
   sessionError,
   type Transport,
+  WAIT,
 } from '../session/index.js'
 import { call, PacketBuilder, type Selection, type SourceSignal } from './codec.js'
 import { type Host, TiAConnectionHandler } from './connection-handler.js'
@@ -88,6 +91,7 @@ export class TiAServer extends Session {
     options: TiAServerOptions = {},
   ) {
     super(`tia-server-${address[1]}`, options)
+    checkNumbers(options, { queueBytes: COUNT, maxDelay: WAIT, packetLimit: COUNT, contentLimit: COUNT })
     this.#address = address
     this.#Handler = Handler
     this.#options = options
