@@ -255,6 +255,32 @@ test('a subscriber that does not read harms nobody; what it missed is counted, a
   await publisher.close()
 })
 
+test('under disconnect a subscriber that does not read is left, and what waited for it is in the ledger', async (t) => {
+  const told: unknown[] = []
+  const { network, publisher } = await publishing({
+    policy: 'disconnect',
+    queueBytes: 4000,
+    onStatus: ({ state, detail }) => state === 'peer-stalled' && told.push(detail?.['queuedBytes']),
+  })
+  const [slow, quick] = [await Wire.connect(network, COMPACT), await Wire.connect(network, COMPACT)]
+  for (const wire of [slow, quick]) wire.subscribe('FILTER ActiveMeasurements WHERE True')
+  await turns()
+  slow.pause()
+  let n = 0
+  while (publisher.connections.length === 2) {
+    for (const end = n + 20; n < end; n++) publisher.publishMeasurements(frame(n))
+    await turns(1)
+  }
+  await turns()
+  t.is(quick.rows.length, n * 6)
+  t.is(told.length, 1)
+  t.true((told[0] as number) > 4000)
+  const [loss, ...more] = [...publisher.ledger]
+  t.like(loss, { cause: 'queue', count: publisher.stats.dropped })
+  t.deepEqual([publisher.stats.dropped > 0, more.length], [true, 0])
+  await publisher.close()
+})
+
 test('a batch of another table is published by the ids of its signals', async (t) => {
   const { network, publisher } = await publishing()
   const wire = await Wire.connect(network, TSSC)

@@ -213,9 +213,16 @@ export class ClientConnection {
     timer?.cancel()
   }
 
-  /** Closes the connection now. */
+  /** Closes the connection now; what waits is lost. */
   close(): void {
+    this.#giveUp()
     this.#transport.close()
+  }
+
+  /** Closes the connection because more waits for the client than should. */
+  disconnect(): void {
+    this.#host.told(this, { kind: 'stalled', queuedBytes: this.queuedBytes })
+    this.close()
   }
 
   #read(bytes: Uint8Array): void {
@@ -430,6 +437,14 @@ export class ClientConnection {
     })
   }
 
+  #giveUp(): void {
+    const rows = this.commandOutbox.close() + (this.#channel?.close() ?? 0)
+    if (rows === 0) return
+    // They were counted when they went into the queue.
+    this.stats.dropped += rows
+    this.#host.dropped(this, rows)
+  }
+
   #closed(error: MeasurandError | undefined): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -438,12 +453,7 @@ export class ClientConnection {
     this.#bufferBlocks.close()
     this.#notifications.close()
     this.#leave()
-    const rows = this.commandOutbox.close() + (this.#channel?.close() ?? 0)
-    if (rows > 0) {
-      // They were counted when they went into the queue.
-      this.stats.dropped += rows
-      this.#host.dropped(this, rows)
-    }
+    this.#giveUp()
     this.#host.told(this, error === undefined ? { kind: 'left' } : { kind: 'left', error })
   }
 }

@@ -20,8 +20,8 @@ export interface MemberHost {
   sent(rows: number): void
   filtered(rows: number): void
   dropped(rows: number): void
-  /** Closes the connection. */
-  close(): void
+  /** Closes the connection because of that. */
+  disconnect(): void
 }
 
 /** What a member tells those who route. */
@@ -217,11 +217,11 @@ export class CohortMember implements ServedSubscription {
   }
 
   #stall(): void {
+    this.#isStalled = true
     if (this.host.policy === 'disconnect') {
-      this.host.close()
+      this.host.disconnect()
       return
     }
-    this.#isStalled = true
     void this.host.dataOutbox.flushed().then(() => {
       if (this.#isStalled && !this.#isGone) this.#routing.relieved(this)
     })

@@ -32,6 +32,7 @@ export interface ConnectionHost {
 export type ConnectionEvent =
   | { readonly kind: 'joined' | 'unsubscribed' }
   | { readonly kind: 'left'; readonly error?: MeasurandError }
+  | { readonly kind: 'stalled'; readonly queuedBytes: number }
   | { readonly kind: 'quirk'; readonly quirk: string }
   | { readonly kind: 'subscribed'; readonly signals: number }
   | { readonly kind: 'user-command'; readonly number: number; readonly payload: Uint8Array }

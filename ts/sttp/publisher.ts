@@ -393,6 +393,9 @@ export class Publisher extends PublisherDefinitions implements PublisherPermissi
         this.#say('statusMessage', `${peer} subscribed to ${event.signals} signals.`)
         if (this.#ending !== undefined) connection.complete(this.#ending)
         break
+      case 'stalled':
+        this.#say('errorMessage', `${peer} reads too slowly: ${event.queuedBytes} bytes wait for it.`)
+        break
       case 'processing-interval':
         this.processingIntervalChanged?.(connection, event.interval)
         break
