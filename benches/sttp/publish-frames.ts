@@ -2,24 +2,18 @@
 //   publish-frames.ts SIGNALS FRAMES SUBSCRIBERS turn|write|coalesce
 // turn: 256 frames a turn of the event loop, which may share a write; write: a frame a turn, each a write;
 // coalesce: as `turn`, with measurements that may wait 5 ms for others. Says how many frames a write had.
-import { Socket } from 'node:net'
 import { MeasurementBatch } from '../../ts/batch/index.js'
+import { StreamTransport } from '../../ts/session/stream-transport.js'
 import { Publisher, Synthetic } from '../../ts/sttp/index.js'
 
 const [signalText, frameText, subscriberText, mode] = process.argv.slice(2) as [string, string, string, string]
 const [signals, frames, subscribers] = [Number(signalText), Number(frameText), Number(subscriberText)]
 let writes = 0
-const { write, uncork } = Socket.prototype
-Object.assign(Socket.prototype, {
-  write(this: Socket, bytes: Uint8Array, done: (error?: Error) => void): boolean {
-    if (this.writableCorked === 0) writes++
-    return (write as (bytes: Uint8Array, done: (error?: Error) => void) => boolean).call(this, bytes, done)
-  },
-  uncork(this: Socket): void {
-    writes++
-    uncork.call(this)
-  },
-})
+const { write } = StreamTransport.prototype
+StreamTransport.prototype.write = function (this: StreamTransport, ...args): boolean {
+  writes++
+  return write.apply(this, args)
+}
 const synthetic = new Synthetic({ signals })
 const publisher = new Publisher({
   policy: 'block',

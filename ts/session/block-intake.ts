@@ -33,8 +33,6 @@ export interface BlockIntakeOptions {
   readonly signals: SignalTable
   /** `f32` where the wire has float32. */
   readonly wire?: 'f32'
-  /** Sees the rows of a block from one on, before anybody else does. */
-  readonly observe?: (block: Uint8Array, first: number) => void
 }
 
 /**
@@ -118,7 +116,7 @@ export class BlockIntake implements Filler<MeasurementBatch> {
 
   /** Decodes as far as there is room; gives the rest where there is none. */
   #decode(chunk: Uint8Array): Uint8Array | undefined {
-    const { decoder, delivery, handler, observe, stats } = this.#options
+    const { decoder, delivery, handler, stats } = this.#options
     for (let at = 0; ; ) {
       const block = this.#take()
       if (block === undefined) return chunk.subarray(at)
@@ -131,9 +129,7 @@ export class BlockIntake implements Filler<MeasurementBatch> {
         this.#stop()
         return undefined
       }
-      const { count } = block
-      stats.received += count - before
-      if (count > before) observe?.(block.bytes, before)
+      stats.received += block.count - before
       at += block.consumed
       switch (status) {
         case STATUS.full:

@@ -210,7 +210,7 @@ export class Outbox {
     if (this.#waiting.length > 0 && this.queuedBytes <= this.#maxBytes) {
       for (const resolve of this.#waiting.splice(0)) resolve()
     }
-    if (this.queuedFrames === 0) for (const resolve of this.#flushed.splice(0)) resolve()
+    if (this.#flushed.length > 0 && this.queuedFrames === 0) for (const resolve of this.#flushed.splice(0)) resolve()
   }
 
   #takeSome(): Frame[] {

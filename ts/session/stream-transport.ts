@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { socketSend } from './codec.js'
 import { sessionError } from './error-codes.js'
 import type { MeasurandError } from './errors.js'
 import type { Transport, TransportHandler } from './transport.js'
@@ -7,9 +8,15 @@ import { Vigil } from './vigil.js'
 /** Bytes that a stream socket queues before `write` says to wait. */
 export const HIGH_WATER_MARK = 1 << 20
 
-/** Bytes of a write that the system nearly always takes at once. */
+/** Bytes of a write that is given to the system without Node's streams. */
 const SMALL = 2048
-const NOTHING = Buffer.alloc(0)
+
+/** What Node has of a socket in the system. */
+interface Handle {
+  readonly fd?: number
+}
+
+type WithHandle = Socket & { readonly _handle: Handle | null }
 
 /** How a socket was made. */
 export interface StreamOptions {
@@ -31,6 +38,14 @@ export class StreamTransport implements Transport {
   #isClosed = false
   /** The server has not said yet, by a byte, that it serves us: TLS 1.3 lets it refuse us behind the handshake. */
   #mayBeRefused: boolean
+  /** The descriptor to which bytes may be given directly, and Node's handle while it is that one's; -1: to none. */
+  readonly #descriptor: number
+  readonly #handle: Handle | null
+  /** Bytes that were given to it. */
+  #sentDirectly = 0
+  /** Bytes may wait in the socket: others must wait behind them. */
+  #mayWait = false
+  #isEnding = false
 
   constructor(socket: Socket, { reader, isClientTls = false }: StreamOptions = {}) {
     this.peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`
@@ -39,6 +54,8 @@ export class StreamTransport implements Transport {
     this.#socket = socket
     this.#reader = reader
     this.#mayBeRefused = isClientTls
+    this.#handle = (socket as WithHandle)._handle
+    this.#descriptor = this.isSecure ? -1 : (this.#handle?.fd ?? -1)
     socket.pause()
     socket.on('error', (error) => {
       // A server that closes at once may reset the connection before its alert is read.
@@ -56,11 +73,11 @@ export class StreamTransport implements Transport {
   }
 
   get bytesOut(): number {
-    return this.#socket.bytesWritten
+    return this.#socket.bytesWritten + this.#sentDirectly
   }
 
   get queuedBytes(): number {
-    return this.#socket.writableLength
+    return this.#mayWait ? this.#socket.writableLength : 0
   }
 
   start(handler: TransportHandler): void {
@@ -69,7 +86,7 @@ export class StreamTransport implements Transport {
       queueMicrotask(() => handler.onClose(this.#error))
       return
     }
-    if (this.#reader !== undefined) this.#reader.onChunk = (bytes) => handler.onChunk(bytes)
+    if (this.#reader !== undefined) this.#reader.handler = handler
     else {
       this.#socket.on('data', (chunk: Buffer) => {
         this.#mayBeRefused = false
@@ -86,16 +103,18 @@ export class StreamTransport implements Transport {
   }
 
   write(bytes: Uint8Array | readonly Uint8Array[], done?: () => void): boolean {
+    if (bytes instanceof Uint8Array && bytes.length > 0 && bytes.length <= SMALL) {
+      const sent = this.#writeDirectly(bytes)
+      if (sent === bytes.length) {
+        done?.()
+        return true
+      }
+      if (sent > 0) return this.write(bytes.subarray(sent), done)
+    }
     const socket = this.#socket
     if (!socket.writable) return false
-    if (bytes instanceof Uint8Array) {
-      if (done === undefined || bytes.length > SMALL || this.isSecure) return socket.write(bytes, done)
-      // A callback costs a turn of Node's queue, also where the bytes have gone when `write` comes back.
-      const mayGoOn = socket.write(bytes)
-      if (socket.writableLength === 0) done()
-      else socket.write(NOTHING, done)
-      return mayGoOn
-    }
+    this.#mayWait = true
+    if (bytes instanceof Uint8Array) return socket.write(bytes, done)
     socket.cork()
     let mayGoOn = true
     const last = bytes.length - 1
@@ -116,12 +135,25 @@ export class StreamTransport implements Transport {
 
   end(): void {
     this.#mayBeRefused = false
+    this.#isEnding = true
     this.#socket.end()
   }
 
   close(): void {
     this.#mayBeRefused = false
     this.#socket.destroy()
+  }
+
+  /** Gives bytes to the system where nothing waits before them; gives how many it took. */
+  #writeDirectly(bytes: Uint8Array): number {
+    const socket = this.#socket
+    // A socket that is destroyed has no handle: the descriptor may be somebody else's by then.
+    if (this.#descriptor < 0 || this.#isEnding || (socket as WithHandle)._handle !== this.#handle) return 0
+    if (this.#mayWait) this.#mayWait = socket.writableLength > 0
+    if (this.#mayWait) return 0
+    const sent = socketSend(this.#descriptor, bytes)
+    this.#sentDirectly += sent
+    return sent
   }
 
   #refused(): void {
@@ -134,11 +166,14 @@ export class StreamTransport implements Transport {
 /** Reads a dialled socket into one buffer that is used again: half the work of `data` events. */
 export class ReusedReader {
   readonly buffer = Buffer.allocUnsafeSlow(256 * 1024)
-  onChunk: ((bytes: Uint8Array) => void) | undefined
+  handler: Pick<TransportHandler, 'onChunk'> | undefined
   readonly #vigil = new Vigil()
+  /** The front of the buffer: a stream of equal frames has chunks of equal length. */
+  #chunk = this.buffer.subarray(0, 0)
 
-  readonly callback = (length: number, buffer: Uint8Array): boolean => {
-    this.onChunk?.(buffer.subarray(0, length))
+  readonly callback = (length: number): boolean => {
+    if (this.#chunk.length !== length) this.#chunk = this.buffer.subarray(0, length)
+    this.handler?.onChunk(this.#chunk)
     this.#vigil.saw(length)
     return true
   }

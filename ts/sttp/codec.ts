@@ -18,9 +18,15 @@ export {
 /** Reads what a publisher sends. What is called with every chunk is a function of its own, because a method costs more. */
 export class SttpDownlink extends native.SttpDownlink {
   /** Appends the rows of a chunk; gives the block's status. */
-  readonly decode = this.decoder()
+  decode = this.decoder()
   /** Appends the rows of gathered datagrams, `u16 length` (little-endian) before each; gives the block's status. */
-  readonly decodeDatagrams = this.datagramDecoder()
+  decodeDatagrams = this.datagramDecoder()
+
+  /** From now on the times of the rows that it appends are noted there, and nowhere else. */
+  note(times: native.SttpRowTimes): void {
+    this.decode = this.decoder(times)
+    this.decodeDatagrams = this.datagramDecoder(times)
+  }
 }
 
 /** Writes measurements as data packets, for one subscriber or for several who share cache, format and start. */

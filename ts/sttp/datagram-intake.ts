@@ -31,8 +31,6 @@ export interface DatagramHandler {
 
 /** What a datagram intake is made of. */
 export interface DatagramParts extends Pick<BlockIntakeOptions, 'delivery' | 'ring' | 'stats' | 'signals'> {
-  /** Notes the rows of a block from one on. */
-  readonly observe: (block: Uint8Array, first: number) => void
   /** Bytes of datagrams that may wait for room; 4 MiB unless told. */
   readonly datagramBytes?: number
 }

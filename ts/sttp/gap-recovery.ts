@@ -1,4 +1,5 @@
 import { sleep } from '../session/index.js'
+import type { SttpDownlink } from './codec.js'
 import { type FetchHost, HistoryFetch } from './history-fetch.js'
 import { DroppedRows, Interruption, type MissingRows, merged, Run } from './missing-rows.js'
 
@@ -47,6 +48,7 @@ export class GapRecovery {
   #line = lineBehind(undefined, undefined)
   /** What is missing before the rows that come now. */
   #newest = this.#line.interruption
+  #downlink: SttpDownlink | undefined
   #dropped: DroppedRows | undefined
   /** Up to which time each signal is complete because it was fetched back. */
   #settled = new BigInt64Array(0)
@@ -59,12 +61,13 @@ export class GapRecovery {
     this.#options = { maxAge: DAY, maxRate: 1e6, maxGaps: 16, attempts: 3, delay: 2000, overlap: 10_000, ...options }
   }
 
-  /** Another connection is made; gives what notes the rows of its blocks, from one on. */
-  connection(): (block: Uint8Array, first: number) => void {
+  /** Another connection is made: its downlink notes what comes. */
+  connection(downlink: SttpDownlink): void {
     const line = lineBehind(this.#line.run, this.#newest)
+    this.#downlink = downlink
+    downlink.note(line.run.times)
     this.#line = line
     this.#newest = line.interruption
-    return (block, first) => line.run.observe(block, first)
   }
 
   /** The newest connection stands behind one that broke: a record says that. */
@@ -76,6 +79,7 @@ export class GapRecovery {
   missed(record: number): void {
     if (!this.#line.run.isEmpty) {
       this.#line.run = new Run(this.#line.run)
+      this.#downlink?.note(this.#line.run.times)
       this.#newest = new Interruption(this.#line.run)
     }
     this.#enqueue(this.#newest, record)

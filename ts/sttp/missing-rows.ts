@@ -32,11 +32,11 @@ export interface MissingRows {
 
 /** Rows that came one after the other, with nothing missing between them. */
 export class Run {
-  readonly #times = new SttpRowTimes()
+  /** Where the downlink notes what it decodes. */
+  readonly times = new SttpRowTimes()
   /** The latest times of all that came before the previous run. */
   #earlier: BigInt64Array = new BigInt64Array(0)
   #previous: Run | undefined
-  isEmpty = true
 
   /** @param previous to which rows may still come: those that the decoder held when its connection broke */
   constructor(previous?: Run) {
@@ -45,19 +45,18 @@ export class Run {
     this.#earlier = previous.isEmpty ? previous.#earlier : previous.#close()
   }
 
-  observe(block: Uint8Array, first: number): void {
-    this.isEmpty = false
-    this.#times.observe(block, first)
+  get isEmpty(): boolean {
+    return this.times.isEmpty
   }
 
   /** The least time of each signal. */
   first(): BigInt64Array {
-    return this.#times.first()
+    return this.times.first()
   }
 
   /** The latest time of each signal that came before this run. */
   before(): BigInt64Array {
-    return this.#previous === undefined ? this.#earlier : merged(this.#earlier, this.#previous.#times.last())
+    return this.#previous === undefined ? this.#earlier : merged(this.#earlier, this.#previous.times.last())
   }
 
   /** Lets go the run before it. */

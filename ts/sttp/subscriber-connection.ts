@@ -94,7 +94,6 @@ export class SubscriberConnection {
       stats,
       signals,
       wire: 'f32',
-      observe: options.observe,
     })
     if (silence > 0) {
       this.#watchdog = new Watchdog(clock, silence, () => {

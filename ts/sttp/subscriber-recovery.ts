@@ -1,5 +1,6 @@
 import type { MeasurementBatch } from '../batch/index.js'
 import type { LossRecord, MeasurandError, Ready, SourceOptions } from '../session/index.js'
+import type { SttpDownlink } from './codec.js'
 import { sttpError } from './error-codes.js'
 import { GapRecovery, type GapRecoveryOptions } from './gap-recovery.js'
 import { type HistoryReader, Recovered } from './history-fetch.js'
@@ -46,9 +47,9 @@ export abstract class SubscriberRecovery extends SubscriberMetadata {
   /** Subscribes, on a connection of its own, to what was between two times, ns since 1970-01-01 UTC. @internal */
   protected abstract readHistory(start: bigint, stop: bigint): Promise<HistoryReader>
 
-  /** Another connection is made; gives what notes the rows of its blocks, from one on. */
-  protected observer(): (block: Uint8Array, first: number) => void {
-    return this.#recovery?.connection() ?? (() => {})
+  /** Another connection is made, with this downlink. */
+  protected connecting(downlink: SttpDownlink): void {
+    this.#recovery?.connection(downlink)
   }
 
   /** Rows are missing behind the last that came, a record of the ledger says. */

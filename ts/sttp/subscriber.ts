@@ -253,9 +253,9 @@ export class Subscriber extends SubscriberBufferBlocks {
       ring: this.#ring,
       stats: this.stats,
       signals: this.signals,
-      observe: this.observer(),
       ...(this.#options.queueBytes === undefined ? {} : { datagramBytes: this.#options.queueBytes }),
     })
+    this.connecting(connection.downlink)
     this.#connection = connection
     this.#peer = transport.peer
     this.#losses.settle()

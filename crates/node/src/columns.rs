@@ -14,6 +14,11 @@ pub fn format_block(mut bytes: Uint8Array, capacity: u32, columns: u32) -> Resul
     Block::format(bytes, Layout { capacity, columns }).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))
 }
 
+/// Opens a block that JavaScript owns.
+pub(crate) fn open_block(bytes: &mut [u8]) -> Result<Block<'_>> {
+    Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))
+}
+
 /// Nanoseconds since 1970-01-01 UTC of STTP ticks; -2^63 where they are out of range.
 #[napi(catch_unwind)]
 pub fn ticks_to_ns(ticks: BigInt) -> BigInt {

@@ -3,6 +3,7 @@
 mod cdtp;
 mod columns;
 mod guard;
+mod socket;
 mod store;
 mod stream_sea;
 mod sttp;

@@ -3,7 +3,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use measurand_columns::{Block, Status};
+use measurand_columns::Status;
 use measurand_store as store;
 use measurand_store::{
     CompactError, CompactOptions, FieldType, InspectOptions, Node, Progress, ReadError, SegmentError, SegmentLimits,
@@ -13,6 +13,7 @@ use napi::bindgen_prelude::{AsyncTask, BigInt, Float64Array, Task, ToNapiValue, 
 use napi::{Env, Error};
 use napi_derive::napi;
 
+use crate::columns::open_block;
 use crate::guard::{Guarded, Result, caught, error, settle};
 
 /// A column of a table.
@@ -363,7 +364,7 @@ impl Task for ReadBlock {
         // SAFETY: the caller (ts/store/reader.ts) owns the buffer and leaves it alone until the promise has settled.
         let bytes = unsafe { block.as_mut() };
         Ok(reader.lock().unwrap_or_else(PoisonError::into_inner).call(|reader| {
-            let mut block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            let mut block = open_block(bytes)?;
             let progress = reader.read(&mut block).map_err(|reason| read_error(path, reason))?;
             block.close(if progress == Progress::Full { Status::Full } else { Status::NeedMore }, 0, 0);
             Ok(progress as u32)

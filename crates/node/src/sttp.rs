@@ -18,7 +18,9 @@ pub use command::SttpCommand;
 pub use control::SttpControl;
 pub use fault::SttpFault;
 
+use crate::columns::open_block;
 use crate::guard::{Guarded, Result, Shared, error, settle};
+use crate::sttp_history::SttpRowTimes;
 
 /// How a downlink reads.
 #[napi(object)]
@@ -66,18 +68,26 @@ impl SttpDownlink {
         Self { inner: Shared::new(Downlink::new(options)) }
     }
 
-    /// The function that appends the rows of a chunk to a block and gives the block's status.
+    /// The function that appends the rows of a chunk to a block and gives the block's status; `times` takes those rows too.
     #[napi(catch_unwind, ts_return_type = "(chunk: Uint8Array, block: Uint8Array) => number")]
-    pub fn decoder<'env>(&mut self, env: &'env Env) -> napi::Result<Function<'env, (), u32>> {
-        self.reader(env, "decode", |downlink, chunk, block| {
+    pub fn decoder<'env>(
+        &mut self,
+        env: &'env Env,
+        times: Option<&SttpRowTimes>,
+    ) -> napi::Result<Function<'env, (), u32>> {
+        self.reader(env, "decode", times, |downlink, chunk, block| {
             downlink.decode(chunk, block).map_err(|lost| error(fault::FRAME_LENGTH, lost))
         })
     }
 
     /// The function that does so with gathered datagrams, `u16 length` (little-endian) before each.
     #[napi(catch_unwind, ts_return_type = "(chunk: Uint8Array, block: Uint8Array) => number")]
-    pub fn datagram_decoder<'env>(&mut self, env: &'env Env) -> napi::Result<Function<'env, (), u32>> {
-        self.reader(env, "decodeDatagrams", |downlink, chunk, block| Ok(downlink.decode_datagrams(chunk, block)))
+    pub fn datagram_decoder<'env>(
+        &mut self,
+        env: &'env Env,
+        times: Option<&SttpRowTimes>,
+    ) -> napi::Result<Function<'env, (), u32>> {
+        self.reader(env, "decodeDatagrams", times, |downlink, chunk, block| Ok(downlink.decode_datagrams(chunk, block)))
     }
 
     /// The next control message behind the status 2; null when there is none left.
@@ -152,16 +162,23 @@ impl SttpDownlink {
         &self,
         env: &'env Env,
         name: &str,
+        times: Option<&SttpRowTimes>,
         read: impl Fn(&mut Downlink, &[u8], Block<'_>) -> Result<Status> + 'static,
     ) -> napi::Result<Function<'env, (), u32>> {
         let inner = self.inner.clone();
+        let times = times.map(SttpRowTimes::share);
         env.create_function_from_closure(name, move |call| {
             let (chunk, mut block) = (call.get::<&[u8]>(0)?, call.get::<Uint8ArraySlice<'_>>(1)?);
             let status = inner.call(|downlink| {
                 // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
                 let bytes = unsafe { block.as_mut() };
-                let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
-                read(downlink, chunk, block)
+                let block = open_block(bytes)?;
+                let first = block.len();
+                let status = read(downlink, chunk, block)?;
+                if let Some(times) = &times {
+                    times.observe(&open_block(bytes)?, first)?;
+                }
+                Ok(status)
             });
             settle(*call.env, status.map(|status| status as u32))
         })
@@ -310,7 +327,7 @@ impl SttpEncoder {
             } else {
                 // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
                 let bytes = unsafe { block.as_mut() };
-                let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+                let block = open_block(bytes)?;
                 MeasurementRows::of(&block).recent_ticks()
             };
             let mut frame = Vec::new();
@@ -333,7 +350,7 @@ impl SttpEncoder {
             let rows = inner.call(|encoder| {
                 // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
                 let bytes = unsafe { block.as_mut() };
-                let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+                let block = open_block(bytes)?;
                 let rows = MeasurementRows::of(&block).from(first_row as usize);
                 // SAFETY: the publisher owns both; `out` is not given out before this call is over.
                 let (out, result) = unsafe { (out.as_mut(), result.as_mut()) };
@@ -375,7 +392,7 @@ impl SttpLatestMeasurements {
         self.inner.call(|latest| {
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
-            let block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            let block = open_block(bytes)?;
             latest.update(&MeasurementRows::of(&block));
             Ok(())
         })
@@ -401,7 +418,7 @@ impl SttpLatestMeasurements {
         self.inner.call(|latest| {
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
-            let mut block = Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            let mut block = open_block(bytes)?;
             let reasonability = real_time.map(|ticks| Reasonability {
                 real_time: ticks.get_u64().1,
                 lag: lag as u64,

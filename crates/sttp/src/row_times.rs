@@ -45,6 +45,11 @@ impl RowTimes {
         }
     }
 
+    /// Whether nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
     /// The least time of each signal.
     pub fn first(&self) -> &[i64] {
         &self.first
@@ -77,6 +82,7 @@ mod tests {
         times.observe(&[RowTimes::NEVER, 5, RowTimes::NEVER], &[0, 0, 0]);
         times.observe(&[1], &[u32::MAX]);
         assert_eq!((times.first(), times.last()), (&[5][..], &[5][..]));
+        assert!(!times.is_empty() && RowTimes::new().is_empty());
     }
 
     proptest! {

@@ -8,6 +8,7 @@ use napi::bindgen_prelude::{BigInt, Uint8ArraySlice};
 use napi_derive::napi;
 
 use super::{TiaShape, shapes};
+use crate::columns::open_block;
 use crate::guard::{Guarded, Result, error};
 
 /// How a data connection is read.
@@ -83,8 +84,7 @@ impl TiaMeasurementDecoder {
             refuse_lost(decoder.is_lost())?;
             // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
             let bytes = unsafe { block.as_mut() };
-            let mut block =
-                measurand_columns::Block::open(bytes).map_err(|reason| error("ERR_SESSION_BLOCK_BYTES", reason))?;
+            let mut block = open_block(bytes)?;
             let (status, consumed) = decoder.decode(chunk, &mut block);
             block.close(status, consumed, consumed);
             Ok(status as u32)
