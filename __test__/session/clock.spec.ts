@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import test from 'ava'
 import { SimulatedClock, sleep, systemClock } from '../../ts/session/clock.js'
 
@@ -50,4 +51,27 @@ test('the machine’s time is that of Date to the millisecond, in ns', (t) => {
     t.true(now >= before && now <= BigInt(Date.now()))
   }
   t.true(new Set(Array.from({ length: 100 }, () => systemClock.now())).size > 50)
+})
+
+test('the machine’s clock waits longer than a timer of Node’s can', (t) => {
+  const waits: { call: () => void; ms: number }[] = []
+  const wait = (call: () => void, ms: number) => waits.push({ call, ms })
+  const { mock: timer } = mock.method(globalThis, 'setTimeout', wait as never)
+  try {
+    const month = 31 * 86_400_000
+    let ran = 0
+    systemClock.after(month, () => ran++)
+    waits[0]?.call()
+    t.is(ran, 0)
+    waits[1]?.call()
+    t.is(ran, 1)
+    t.is(waits.length, 2)
+    t.true(waits.every(({ ms }) => ms <= 0x7fff_ffff))
+    t.is(
+      waits.reduce((sum, { ms }) => sum + ms, 0),
+      month,
+    )
+  } finally {
+    timer.restore()
+  }
 })

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { DataReceiver } from '../../ts/cdtp/index.js'
-import { COUNT, checkNumbers, UsageError, WAIT } from '../../ts/session/index.js'
+import { COUNT, checkNumbers, TIMEOUT, UsageError, WAIT } from '../../ts/session/index.js'
 import { StreamSeaClient } from '../../ts/stream-sea/index.js'
 import { Publisher, Subscriber } from '../../ts/sttp/index.js'
 import { TiAClient, TiAServer } from '../../ts/tia/index.js'
@@ -8,13 +8,14 @@ import { TiAClient, TiAServer } from '../../ts/tia/index.js'
 const WRONG = [-1, 1.9, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 40, '7', null, 7n] as never[]
 const refused = { code: 'ERR_SESSION_OPTION_INVALID', instanceOf: UsageError }
 
-test('a count is a whole number that native code takes as it is, a wait one that a timer takes', (t) => {
+test('a count is a whole number that native code takes as it is, a time out one that a timer takes, a wait any', (t) => {
   for (const bytes of WRONG) t.throws(() => checkNumbers({ bytes }, { bytes: COUNT }), refused, String(bytes))
   for (const bytes of [1, 4096, 0xffff_ffff]) t.notThrows(() => checkNumbers({ bytes }, { bytes: COUNT }))
   for (const ms of WRONG.filter((value) => value !== 1.9)) {
-    t.throws(() => checkNumbers({ ms }, { ms: WAIT }), refused, String(ms))
+    t.throws(() => checkNumbers({ ms }, { ms: TIMEOUT }), refused, String(ms))
   }
-  for (const ms of [0, 1.5, 0x7fff_ffff]) t.notThrows(() => checkNumbers({ ms }, { ms: WAIT }))
+  for (const ms of [0, 1.5, 0x7fff_ffff]) t.notThrows(() => checkNumbers({ ms }, { ms: TIMEOUT }))
+  for (const ms of [0, 1.5, 2 ** 40]) t.notThrows(() => checkNumbers({ ms }, { ms: WAIT }))
   t.notThrows(() => checkNumbers<{ bytes?: number }>({}, { bytes: COUNT }))
 })
 

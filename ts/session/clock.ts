@@ -42,10 +42,17 @@ class SystemClock implements Clock {
   }
 
   after(ms: number, call: () => void): Timer {
-    const timer = setTimeout(call, ms)
+    let timer: NodeJS.Timeout | undefined
+    const wait = (left: number): void => {
+      timer = left <= LONGEST ? setTimeout(call, left) : setTimeout(() => wait(left - LONGEST), LONGEST)
+    }
+    wait(ms)
     return { cancel: () => clearTimeout(timer) }
   }
 }
+
+/** ms that a timer of Node's waits at most: one that is told more, 25 days, fires at once. */
+const LONGEST = 0x7fff_ffff
 
 /** The machine's time. */
 export const systemClock: Clock = new SystemClock()

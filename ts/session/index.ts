@@ -39,7 +39,7 @@ export {
   lossJson,
 } from './ledger.js'
 export { MemoryNetwork, type MemoryNetworkOptions, MemoryTransport, memoryPair } from './memory-transport.js'
-export { COUNT, checkNumbers, type NumberRange, WAIT } from './number-options.js'
+export { COUNT, checkNumbers, type NumberRange, TIMEOUT, WAIT } from './number-options.js'
 export { OptionValues } from './option-values.js'
 export { Outbox, type OutboxOptions } from './outbox.js'
 export { Pacer } from './pacer.js'

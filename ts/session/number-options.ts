@@ -10,8 +10,11 @@ export interface NumberRange {
 /** Bytes or rows at most. Native code would take -1, 1.9 and NaN for other numbers. */
 export const COUNT: NumberRange = { min: 1, max: 0xffff_ffff, isWhole: true }
 
-/** ms that a timer can wait; one that is given more fires at once. */
-export const WAIT: NumberRange = { min: 0, max: 0x7fff_ffff }
+/** ms that a clock counts. */
+export const WAIT: NumberRange = { min: 0, max: Number.MAX_SAFE_INTEGER }
+
+/** ms that a socket is given: a timer of Node's that is told to wait longer fires at once. */
+export const TIMEOUT: NumberRange = { min: 0, max: 0x7fff_ffff }
 
 /** Refuses options that are not the numbers that they can be; what is not told is none of them. */
 export function checkNumbers<Options extends object>(

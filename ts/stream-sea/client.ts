@@ -1,6 +1,6 @@
 import { sessionError } from '../session/error-codes.js'
 import type { MeasurandError } from '../session/errors.js'
-import { COUNT, checkNumbers, WAIT } from '../session/number-options.js'
+import { COUNT, checkNumbers, TIMEOUT, WAIT } from '../session/number-options.js'
 import { Backoff, persist, type ReconnectOptions } from '../session/reconnect.js'
 import { describeError, Session, type SessionOptions } from '../session/session.js'
 import type { TlsOptions } from '../session/transport.js'
@@ -59,7 +59,7 @@ export class StreamSeaClient extends Session {
 
   constructor(options: StreamSeaClientOptions) {
     super(`streamsea-${options.remoteHost}-${options.remotePort}`, options)
-    checkNumbers(options, { wait: WAIT, silence: WAIT, connectTimeout: WAIT, maxMessageBytes: COUNT })
+    checkNumbers(options, { wait: WAIT, silence: WAIT, connectTimeout: TIMEOUT, maxMessageBytes: COUNT })
     this.#options = options
     this.#backoff = new Backoff(options.reconnect === false ? {} : options.reconnect)
   }

@@ -1,4 +1,4 @@
-import { COUNT, type NumberRange, type SourceOptions, type TlsOptions, WAIT } from '../session/index.js'
+import { COUNT, type NumberRange, type SourceOptions, TIMEOUT, type TlsOptions, WAIT } from '../session/index.js'
 import type { BufferBlockOptions } from './subscriber-buffer-blocks.js'
 import type { MessageOptions } from './subscriber-events.js'
 import type { RecoveryOptions } from './subscriber-recovery.js'
@@ -56,6 +56,6 @@ export const NUMBERS = {
   frameBytes: COUNT,
   cacheBytes: COUNT,
   metadataBytes: COUNT,
-  socketTimeout: { min: 0, max: WAIT.max / 1000 },
+  socketTimeout: { min: 0, max: TIMEOUT.max / 1000 },
   maxRetries: { min: -1, max: COUNT.max, isWhole: true },
 } satisfies { readonly [Name in keyof SubscriberOptions]: NumberRange }
