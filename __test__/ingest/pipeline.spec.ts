@@ -56,6 +56,16 @@ test('what the source gives is stored, and the books balance', async (t) => {
   t.deepEqual(result.books, { received: 50, stored: 50, filtered: 0, duplicate: 0, dropped: 0, failed: 0 })
 })
 
+test('a limit and a duration are numbers that can be', async (t) => {
+  const refused = { code: 'ERR_SESSION_OPTION_INVALID' }
+  for (const wrong of [-1, Number.NaN, '5' as never]) {
+    const { session } = await peer()
+    await t.throwsAsync(pipeline(session, new Values(), { limit: wrong }), refused)
+    await t.throwsAsync(pipeline(session, new Values(), { duration: wrong }), refused)
+    await session.close()
+  }
+})
+
 test('a limit ends it at exactly that row', async (t) => {
   for (const limit of [0, 1, 4, 5, 49, 50]) {
     const { session, send } = await peer()

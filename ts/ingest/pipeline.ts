@@ -2,6 +2,7 @@ import type { Batch } from '../batch/index.js'
 import {
   type Books,
   type Clock,
+  checkNumbers,
   imbalance,
   type LossRecord,
   MeasurandError,
@@ -9,6 +10,7 @@ import {
   type Source,
   type SourcePolicy,
   systemClock,
+  WAIT,
 } from '../session/index.js'
 import { ingestError } from './error-codes.js'
 import { FirstRows } from './first-rows.js'
@@ -52,6 +54,7 @@ export interface PipelineResult {
  */
 export async function pipeline(source: Source, sink: Sink, options: PipelineOptions = {}): Promise<PipelineResult> {
   const { limit = Number.POSITIVE_INFINITY, duration, signal, clock = systemClock } = options
+  checkNumbers(options, { limit: { min: 0, max: Number.POSITIVE_INFINITY }, duration: WAIT })
   if (options.policy !== undefined) source.policy = options.policy
   const start = clock.elapsed()
   let endedBy: PipelineResult['endedBy'] = 'source'

@@ -1,5 +1,5 @@
 import { Block, MeasurementBatch, type SignalTable } from '../batch/index.js'
-import { SyntheticTimes, type SyntheticTimesOptions, syntheticValue } from '../session/index.js'
+import { COUNT, checkNumbers, SyntheticTimes, type SyntheticTimesOptions, syntheticValue } from '../session/index.js'
 import { DataSet } from './data-set.js'
 import { guidBytes } from './measurement.js'
 import { Ticks } from './ticks.js'
@@ -22,6 +22,7 @@ export class Synthetic {
   readonly #base: Float64Array
 
   constructor(options: SyntheticOptions) {
+    checkNumbers(options, { signals: COUNT })
     this.times = new SyntheticTimes(options)
     this.#base = Float64Array.from({ length: options.signals }, (_, k) => syntheticValue(k, 0))
   }
