@@ -34,7 +34,7 @@ test.serial('sttpapi’s publisher is recorded, and DuckDB finds every value', a
   t.deepEqual(books, { rows: 6000n, distinct_rows: 6000n, wrong: 0n })
 })
 
-test.serial('the seed’s program prints the seed’s lines', async (t) => {
+test.serial('our program of the seed subscribes to sttpapi’s publisher, and prints the seed’s lines', async (t) => {
   const peer = new Peer('pub.py', '--signals', '24', '--samples', '400', '--rate', '50')
   t.teardown(() => peer.kill())
   const port = await peer.listening()

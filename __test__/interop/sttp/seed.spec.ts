@@ -7,7 +7,7 @@ import { Peer } from './peer.js'
 
 const root = join(import.meta.dirname, '../../..')
 
-test.serial('the seed’s publisher program and sttpapi’s subscriber program', async (t) => {
+test.serial('sttpapi’s program of the seed subscribes to our publisher program of the seed', async (t) => {
   const port = String(await freePort())
   const metadata = join(root, '__test__/vectors/sttp/metadata6.xml')
   const args = ['--import', 'tsx', join(root, 'examples/seed-publish.ts'), metadata, port]

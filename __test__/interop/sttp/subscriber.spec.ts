@@ -71,35 +71,35 @@ async function subscribeTo(t: ExecutionContext, wanted: Case, ...args: string[])
   t.is(nativeIdText(first?.nativeId ?? new Uint8Array(0), 'sttp'), '00000000-0000-4000-8000-000000000000')
 }
 
-test.serial('the stock publisher by TSSC', (t) => subscribeTo(t, {}))
-test.serial('the repaired publisher by TSSC: irregular times, every flag', (t) =>
+test.serial('we subscribe to sttpapi: as it is, TSSC', (t) => subscribeTo(t, {}))
+test.serial('we subscribe to sttpapi: repaired, TSSC, irregular times, every flag', (t) =>
   subscribeTo(t, {}, '--patched', '--jitter', '--cycle-flags'),
 )
-test.serial('the repaired publisher, compact: irregular times, every flag', (t) =>
+test.serial('we subscribe to sttpapi: repaired, compact, irregular times, every flag', (t) =>
   subscribeTo(t, { encoding: 'compact' }, '--patched', '--jitter', '--cycle-flags'),
 )
-test.serial('the stock publisher, compact, whose packets have no count', (t) =>
+test.serial('we subscribe to sttpapi: as it is, compact, whose packets have no count', (t) =>
   subscribeTo(t, {
     encoding: 'compact',
     quirks: ['text-length-prefix', 'cache-size', 'compact-without-count'],
   }),
 )
-test.serial('a filter of the publisher’s', (t) =>
+test.serial('we subscribe to sttpapi: by a filter', (t) =>
   subscribeTo(t, { filter: "FILTER TOP 4 ActiveMeasurements WHERE SignalType = 'FREQ'", signals: 4 }),
 )
-test.serial('signals by their ids, which it cannot take apart itself', (t) =>
+test.serial('we subscribe to sttpapi: signals by their ids, which it cannot take apart itself', (t) =>
   subscribeTo(t, {
     filter: '00000000-0000-4000-8000-000000000000; 00000000-0000-4000-8000-000000000005',
     signals: 2,
     quirks: ['text-length-prefix', 'filter-cut-at-semicolons', 'cache-size'],
   }),
 )
-test.serial('the stock publisher, subscribed again: its TSSC goes on', (t) =>
+test.serial('we subscribe to sttpapi: as it is, twice, whose TSSC goes on', (t) =>
   subscribeTo(t, { again: 600, quirks: ['text-length-prefix', 'cache-size', 'tssc-not-reset'] }),
 )
-test.serial('the repaired publisher, subscribed again', (t) => subscribeTo(t, { again: 600 }, '--patched'))
+test.serial('we subscribe to sttpapi: repaired, twice', (t) => subscribeTo(t, { again: 600 }, '--patched'))
 for (const version of [1, 3] as const) {
-  test.serial(`the repaired publisher by TSSC of version ${version}`, (t) =>
+  test.serial(`we subscribe to sttpapi: repaired, TSSC of version ${version}`, (t) =>
     subscribeTo(t, { version }, '--patched', '--cycle-flags'),
   )
 }
