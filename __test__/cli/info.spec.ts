@@ -46,6 +46,7 @@ test('an audit says that a recording is sound, or what is wrong', async (t) => {
   const sound = await measurand(['audit', from])
   t.is(sound.code, 0)
   t.regex(sound.stdout, /sound and complete/)
+  t.is((await measurand(['audit', `file:${from}`])).stdout, sound.stdout)
   t.like((await measurand(['audit', from, '--json'])).lines[0], { event: 'audit', isSound: true, isComplete: true })
 
   const folder = join(from, 'bytes', 'measurement')

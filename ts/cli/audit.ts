@@ -1,7 +1,7 @@
 import { type Audit, auditRecording } from '../store/index.js'
 import { type Command, EXIT } from './command.js'
 import { cliError } from './error-codes.js'
-import { formatBytes, formatCount, formatMany } from './values.js'
+import { formatBytes, formatCount, formatMany, parseFolder } from './values.js'
 
 export const command: Command = {
   usage: 'DIR',
@@ -12,7 +12,7 @@ export const command: Command = {
     if (directory === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'audit of which recording?')
     if (more.length > 0)
       throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', `audit takes one recording, not ${more.join(' ')} too`)
-    const audit = await auditRecording(directory)
+    const audit = await auditRecording(parseFolder(directory))
     if (call.json) await call.out.json({ event: 'audit', ...audit })
     else {
       for (const { name, rows, files, bytes, replay, losses, wireLoss, isLive, problems } of audit.sources) {

@@ -19,7 +19,7 @@ import { Output } from './output.js'
 import { FORMATS as ROW_FORMATS } from './row-format.js'
 import { RowSink } from './row-sink.js'
 import { summarize } from './summary.js'
-import { parseChoice } from './values.js'
+import { parseChoice, parseFolder } from './values.js'
 
 /** What an export is made of. */
 export interface Export {
@@ -55,10 +55,11 @@ export const command: Command = {
   },
   async run(call) {
     const text = (name: string): string | undefined => call.options.get(name) as string | undefined
-    const [directory, ...more] = call.args
-    if (directory === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'export which recording?')
+    const [recording, ...more] = call.args
+    if (recording === undefined) throw cliError('ERR_CLI_ARGUMENT_MISSING', 'export which recording?')
     if (more.length > 0)
       throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', `export takes one recording, not ${more.join(' ')} too`)
+    const directory = parseFolder(recording)
     const format = text('format')
     if (format === undefined)
       throw cliError('ERR_CLI_ARGUMENT_MISSING', `--format ${Object.keys(FORMATS).join(' or ')}`)

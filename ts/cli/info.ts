@@ -7,7 +7,7 @@ import { recordingInfo, type SourceInfo } from '../store/index.js'
 import { type Call, type Command, EXIT } from './command.js'
 import { cliError } from './error-codes.js'
 import { open, SOURCE_OPTIONS, urlsOf } from './source-options.js'
-import { formatBytes, formatCount, formatMany, formatTime } from './values.js'
+import { formatBytes, formatCount, formatMany, formatTime, parseFolder } from './values.js'
 
 export const command: Command = {
   usage: 'URL|DIR|FILE',
@@ -20,7 +20,7 @@ export const command: Command = {
     if (more.length > 0)
       throw cliError('ERR_CLI_ARGUMENT_UNEXPECTED', `info takes one argument, not ${more.join(' ')} too`)
     const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(what)?.[1]?.toLowerCase()
-    if (scheme === 'file') return infoOfPath(call, what.replace(/^file:(?:\/\/(?=\/))?/i, ''))
+    if (scheme === 'file') return infoOfPath(call, parseFolder(what))
     if (scheme !== undefined && (SCHEMES.includes(scheme) || what.includes('://'))) return infoOfSource(call)
     return infoOfPath(call, what)
   },

@@ -20,6 +20,11 @@ export function parseBytes(name: string, text: string): number {
   return Math.floor(Number(number) * (SIZES[unit] as number))
 }
 
+/** The folder of a recording, which may be written as the URL that it has as a source: `file:DIR`. */
+export function parseFolder(text: string): string {
+  return text.replace(/^file:(?:\/\/(?=\/))?/i, '')
+}
+
 /** A whole number of at least 0; `_` and `,` may group digits. */
 export function parseCount(name: string, text: string): number {
   const count = Number(text.replaceAll(/[_,](?=\d)/g, ''))

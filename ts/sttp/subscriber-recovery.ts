@@ -47,7 +47,7 @@ export abstract class SubscriberRecovery extends SubscriberMetadata {
   /** Subscribes, on a connection of its own, to what was between two times, ns since 1970-01-01 UTC. @internal */
   protected abstract readHistory(start: bigint, stop: bigint): Promise<HistoryReader>
 
-  /** Another connection is made, with this downlink. */
+  /** Another connection is made, with this downlink. @internal */
   protected connecting(downlink: SttpDownlink): void {
     this.#recovery?.connection(downlink)
   }
