@@ -326,6 +326,7 @@ test('settings are checked, and statements joined for a publisher that cuts at s
   t.throws(() => checkedSubscription('', { encoding: 'zip' as never }), { code: 'ERR_STTP_SUBSCRIPTION_OPTION' })
   t.throws(() => checkedSubscription('', { lagTime: Number.NaN }), { code: 'ERR_STTP_SUBSCRIPTION_OPTION' })
   t.throws(() => checkedSubscription('', { processingInterval: 1.5 }), { code: 'ERR_STTP_SUBSCRIPTION_OPTION' })
+  t.throws(() => new Subscriber({ version: 7 as never }), { code: 'ERR_STTP_OPTION_INVALID' })
   const id = '28bbb1fc-3434-48d3-87a8-bf5024c089d5'
   t.is(
     joinedStatements(`{${id}};PPA:12; "TAG'S";`),

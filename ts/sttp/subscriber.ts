@@ -15,6 +15,7 @@ import { NUMBERS, type SubscriberOptions } from './subscriber-options.js'
 import {
   channelMeta,
   checkedSubscription,
+  checkVersion,
   constraintText,
   datagramPlace,
   isHistorical,
@@ -78,6 +79,7 @@ export class Subscriber extends SubscriberBufferBlocks {
   #tsscReset: TsscReset | undefined
 
   constructor(options: SubscriberOptions = {}) {
+    checkVersion(options.version)
     const { autoReconnect, retryInterval = 1, maxRetryInterval = 30 } = options
     const reconnect = { minDelay: retryInterval * 1000, maxDelay: maxRetryInterval * 1000, ...options.reconnect }
     const isLast = autoReconnect === false || options.reconnect === false

@@ -97,6 +97,12 @@ export interface ModeOptions {
   readonly compressSignalIndexCache?: boolean
 }
 
+/** Checks what a caller gives. */
+export function checkVersion(version: number = 2): void {
+  if (version === 1 || version === 2 || version === 3) return
+  throw sttpError('ERR_STTP_OPTION_INVALID', `version is 1, 2 or 3, not ${version}`)
+}
+
 /** The operational modes of an encoding. */
 export function operationalModes(
   encoding: PayloadEncoding,
