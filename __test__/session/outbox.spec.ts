@@ -1,6 +1,7 @@
 import test from 'ava'
 import { memoryPair } from '../../ts/session/memory-transport.js'
 import { Outbox, type OutboxOptions } from '../../ts/session/outbox.js'
+import { Stats } from '../../ts/session/stats.js'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -229,7 +230,7 @@ test('closing gives the rows that did not go', async (t) => {
 
 test('a megabyte goes out in pieces, in order, and is counted', async (t) => {
   const [near, far] = memoryPair({ split: (n) => Math.ceil(n / 3) })
-  const stats = { bytesOut: 0, messagesOut: 0 }
+  const stats = new Stats()
   const outbox = new Outbox({ transport: near, stats })
   near.start({ onChunk: () => {}, onDrain: outbox.onDrain, onClose: () => {} })
   let sum = 0
@@ -250,5 +251,5 @@ test('a megabyte goes out in pieces, in order, and is counted', async (t) => {
   await turn()
   t.is(sum, at)
   t.true(inOrder)
-  t.deepEqual(stats, { bytesOut: at, messagesOut: 3000 })
+  t.deepEqual([stats.bytesOut, stats.messagesOut], [at, 3000])
 })

@@ -44,7 +44,7 @@ export class ScriptedPublisher {
       }
       const out = new Uint8Array(1 << 16)
       const result = new Uint32Array(2)
-      this.#encoder.encode(block.bytes, 0, out, result)
+      this.#encoder.encode(block.bytes, 0, out, 0, result)
       if (!this.loses(this.#packets++)) this.transport?.write(out.slice(0, result[0]))
     }
   }

@@ -124,7 +124,7 @@ class Frames {
     block.signal.set([0, 1])
     const out = Buffer.alloc(1 << 16)
     const result = new Uint32Array(3)
-    this.#encoder.encode(block.bytes, 0, out, result)
+    this.#encoder.encode(block.bytes, 0, out, 0, result)
     return out.subarray(0, result[0])
   }
 }

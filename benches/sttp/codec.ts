@@ -91,7 +91,7 @@ function wireOf(
   let length = 0
   for (const block of blocks) {
     for (let first = 0; first < block.count; ) {
-      const taken = encoder.encode(block.bytes, first, out.subarray(length), result)
+      const taken = encoder.encode(block.bytes, first, out, length, result)
       if (taken === 0) throw new Error('the buffer is too small')
       first += taken
       length += result[0] as number
@@ -129,7 +129,7 @@ class SlabEncoder {
     let length = 0
     for (const block of blocks) {
       for (let first = 0; first < block.count; ) {
-        const taken = this.#encoder.encode(block.bytes, first, this.#slab, this.#result)
+        const taken = this.#encoder.encode(block.bytes, first, this.#slab, 0, this.#result)
         if (taken === 0) throw new Error('the slab is too small')
         first += taken
         length += this.#result[0] as number

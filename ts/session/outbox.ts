@@ -1,13 +1,14 @@
 import { sessionError } from './error-codes.js'
 import type { MeasurandError } from './errors.js'
 import type { Policy } from './source.js'
+import type { Stats } from './stats.js'
 import type { Transport } from './transport.js'
 
 /** What an outbox is made of. */
 export interface OutboxOptions {
   readonly transport: Pick<Transport, 'write' | 'queuedBytes' | 'peer'>
   /** Where bytes and frames that went are counted. */
-  readonly stats?: { bytesOut: number; messagesOut: number }
+  readonly stats?: Stats
   /** Bytes that may wait, with those of the transport; 16 MiB unless told. */
   readonly maxBytes?: number
   /** What happens when more would wait; `block` unless told. */
@@ -166,11 +167,7 @@ export class Outbox {
 
   /** Only while nothing else is under way, so that there is one at a time. */
   #writeNow(bytes: Uint8Array, done: (() => void) | undefined): void {
-    const { stats } = this.#options
-    if (stats !== undefined) {
-      stats.bytesOut += bytes.length
-      stats.messagesOut++
-    }
+    this.#options.stats?.countOut(bytes.length, 1)
     this.#done = done
     this.#isBlocked = !this.#transport.write(bytes, this.#onWritten)
   }
@@ -220,11 +217,7 @@ export class Outbox {
     const frames = this.#frames.slice(this.#head, end)
     this.#bytes -= bytes
     this.#head = end
-    const { stats } = this.#options
-    if (stats !== undefined) {
-      stats.bytesOut += bytes
-      stats.messagesOut += frames.length
-    }
+    this.#options.stats?.countOut(bytes, frames.length)
     if (this.#head === this.#frames.length) {
       this.#frames = []
       this.#head = 0

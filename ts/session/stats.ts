@@ -42,6 +42,12 @@ export class Stats implements StatsSnapshot {
   reconnects = 0
   queuedBytes = 0
 
+  /** Counts what was given to a transport. */
+  countOut(bytes: number, messages: number): void {
+    this.bytesOut += bytes
+    this.messagesOut += messages
+  }
+
   /** The counters as they are now. */
   snapshot(): StatsSnapshot {
     return { ...this }

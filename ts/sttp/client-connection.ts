@@ -47,7 +47,7 @@ export class ClientConnection {
     this.#host = host
     this.#transport = transport
     this.stats = new ClientStats(host.stats)
-    this.commandOutbox = new Outbox({ transport, stats: this.stats.outgoing(), maxBytes: host.queueBytes })
+    this.commandOutbox = new Outbox({ transport, stats: this.stats, maxBytes: host.queueBytes })
     this.#bufferBlocks = new BufferBlockSender(this.#bufferBlockHost())
     this.#noOp = this.#sayNoOp()
     transport.start({

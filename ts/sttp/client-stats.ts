@@ -5,7 +5,7 @@ import { Stats } from '../session/index.js'
  * its subscription: sent, or else `filtered` (NaN) or `dropped`.
  */
 export class ClientStats extends Stats {
-  readonly #total: Pick<Stats, 'bytesIn' | 'messagesIn' | 'bytesOut' | 'messagesOut' | 'filtered'>
+  readonly #total: Stats
 
   constructor(total: Stats) {
     super()
@@ -30,25 +30,8 @@ export class ClientStats extends Stats {
     this.#total.filtered += rows
   }
 
-  /** What an outbox counts into. */
-  outgoing(): { bytesOut: number; messagesOut: number } {
-    const own = this
-    const total = this.#total
-    return {
-      get bytesOut() {
-        return own.bytesOut
-      },
-      set bytesOut(bytes) {
-        total.bytesOut += bytes - own.bytesOut
-        own.bytesOut = bytes
-      },
-      get messagesOut() {
-        return own.messagesOut
-      },
-      set messagesOut(messages) {
-        total.messagesOut += messages - own.messagesOut
-        own.messagesOut = messages
-      },
-    }
+  override countOut(bytes: number, messages: number): void {
+    super.countOut(bytes, messages)
+    this.#total.countOut(bytes, messages)
   }
 }

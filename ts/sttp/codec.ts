@@ -32,8 +32,8 @@ export class SttpDownlink extends native.SttpDownlink {
 /** Writes measurements as data packets, for one subscriber or for several who share cache, format and start. */
 export class SttpEncoder extends native.SttpEncoder {
   /**
-   * Writes frames of the block's rows from one on into `out`, as many as fit whole; gives the rows taken, 0 where `out`
-   * has no room for a frame. `result` gets the bytes, the measurements in them, and how many were left out as NaN.
+   * Writes frames of the block's rows from one on into `out` from `start` on, as many as fit whole; gives the rows taken,
+   * 0 where `out` has no room for a frame. `result` gets the bytes, the measurements in them, and how many were left out as NaN.
    */
   readonly encode = this.writer()
 }

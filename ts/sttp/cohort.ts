@@ -118,7 +118,7 @@ export class Cohort {
     const rows = block.count
     for (let first = 0; first < rows && this.members.size > 0; ) {
       const slab = memory.reserve(FRAME_BYTES)
-      const taken = this.#encoder.encode(block.bytes, first, slab.rest, this.#result)
+      const taken = this.#encoder.encode(block.bytes, first, slab.bytes, slab.end, this.#result)
       if (taken === 0) return
       first += taken
       const { 0: bytes = 0, 1: measurements = 0, 2: filtered = 0 } = this.#result

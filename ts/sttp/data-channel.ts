@@ -1,4 +1,12 @@
-import { type Clock, type MeasurandError, type Network, Outbox, type Timer, type Transport } from '../session/index.js'
+import {
+  type Clock,
+  type MeasurandError,
+  type Network,
+  Outbox,
+  type Stats,
+  type Timer,
+  type Transport,
+} from '../session/index.js'
 import { BUFFER_BLOCK } from './buffer-block.js'
 import type { SealedBlock } from './buffer-block-sender.js'
 import { CipherKeys } from './cipher-keys.js'
@@ -39,7 +47,7 @@ export interface DataChannelParts {
   readonly options: DataChannelOptions
   readonly isEncrypted: boolean
   readonly maxBytes: number
-  readonly stats: { bytesOut: number; messagesOut: number }
+  readonly stats: Stats
   /** Sends a response by the command channel. */
   readonly respond: (response: SttpControl) => void
   readonly onClose: (error: MeasurandError | undefined) => void

@@ -18,11 +18,6 @@ export class Slab {
     this.bytes = Buffer.allocUnsafeSlow(bytes)
     this.release = () => release(this)
   }
-
-  /** What is behind the last frame. */
-  get rest(): Buffer {
-    return this.end === 0 ? this.bytes : this.bytes.subarray(this.end)
-  }
 }
 
 /**

@@ -195,7 +195,7 @@ export class HistoricalSubscription implements ServedSubscription {
     const { block } = own(batch)
     for (let first = 0; first < block.count; ) {
       const slab = this.#memory.reserve(FRAME_BYTES)
-      const taken = this.#encoder.encode(block.bytes, first, slab.rest, this.#result)
+      const taken = this.#encoder.encode(block.bytes, first, slab.bytes, slab.end, this.#result)
       if (taken === 0) return
       first += taken
       const { 0: bytes = 0, 1: measurements = 0, 2: filtered = 0 } = this.#result

@@ -305,7 +305,7 @@ export class Publisher extends PublisherDefinitions implements PublisherPermissi
           clock: this.clock,
           options: this.#options.dataChannel,
           maxBytes: queueBytes,
-          stats: this.stats,
+          stats: connection.stats,
           onClose: (error) => this.#channelBroke(connection, error),
         }),
       told: (connection, event) => this.#told(connection, event),

@@ -89,7 +89,7 @@ function encoded(packet: Packet): string | undefined {
   }
   const out = new Uint8Array(1 << 16)
   const result = new Uint32Array(2)
-  encoder.encode(block.bytes, 0, out, result)
+  encoder.encode(block.bytes, 0, out, 0, result)
   const hex = Buffer.from(out.subarray(10, result[0])).toString('hex')
   return hex === packet.data_packet_hex ? undefined : `encoded as ${hex}`
 }

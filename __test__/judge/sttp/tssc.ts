@@ -65,7 +65,7 @@ function judgePackets(wire: Buffer, expected: Line[]): { passed: boolean; detail
       block.count = item.block.count
       block.present = item.block.present
     }
-    const taken = encoder.encode(block.bytes, 0, out, result)
+    const taken = encoder.encode(block.bytes, 0, out, 0, result)
     const encoded = Buffer.from(out.subarray(10, result[0]))
     if (taken !== measurements.length || !encoded.equals(payload))
       return wrong(`packet ${packet} is encoded differently`)

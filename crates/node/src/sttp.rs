@@ -335,18 +335,19 @@ impl SttpEncoder {
         })
     }
 
-    /// The function that writes frames of a block's rows from `firstRow` on into `out`, as many as fit whole; it gives the
-    /// rows taken, 0 where `out` has no room for a frame (32,786 bytes). `result` gets the bytes written, the measurements in
+    /// The function that writes frames of a block's rows from `firstRow` on into `out` from `start` on, as many as fit whole;
+    /// it gives the rows taken, 0 where `out` has no room for a frame (32,786 bytes). `result` gets the bytes written, the measurements in
     /// them, and how many were left out as NaN: rows taken beyond these are of other signals.
     #[napi(
         catch_unwind,
-        ts_return_type = "(block: Uint8Array, firstRow: number, out: Uint8Array, result: Uint32Array) => number"
+        ts_return_type = "(block: Uint8Array, firstRow: number, out: Uint8Array, start: number, result: Uint32Array) => number"
     )]
     pub fn writer<'env>(&mut self, env: &'env Env) -> napi::Result<Function<'env, (), u32>> {
         let inner = self.inner.clone();
         env.create_function_from_closure("encode", move |call| {
             let (mut block, first_row) = (call.get::<Uint8ArraySlice<'_>>(0)?, call.get::<u32>(1)?);
-            let (mut out, mut result) = (call.get::<Uint8ArraySlice<'_>>(2)?, call.get::<Uint32ArraySlice<'_>>(3)?);
+            let (mut out, start) = (call.get::<Uint8ArraySlice<'_>>(2)?, call.get::<u32>(3)?);
+            let mut result = call.get::<Uint32ArraySlice<'_>>(4)?;
             let rows = inner.call(|encoder| {
                 // SAFETY: ts/batch/block.ts owns the buffer and no other thread has it.
                 let bytes = unsafe { block.as_mut() };
@@ -358,7 +359,7 @@ impl SttpEncoder {
                     return Err(error("ERR_SESSION_BLOCK_BYTES", "the result has two words"));
                 };
                 let filtered = encoder.filtered();
-                let encoded = encoder.encode(&rows, out);
+                let encoded = encoder.encode(&rows, out.get_mut(start as usize..).unwrap_or_default());
                 *bytes = encoded.bytes as u32;
                 *measurements = encoded.measurements as u32;
                 if let [left_out, ..] = rest {
