@@ -20,8 +20,10 @@ if (spawnSync('cargo', ['+nightly', 'miri', '--version'], { stdio: 'ignore' }).s
   process.stderr.write('Miri is missing: rustup +nightly component add miri rust-src\n')
   process.exit(1)
 }
-// A few cases of each property; proptest reads the working folder, which Miri hides unless told.
+// A few cases of each property, without those that failed once, which `cargo test` repeats; proptest reads the working folder,
+// which Miri hides unless told.
 process.env.PROPTEST_CASES ??= '4'
+process.env.PROPTEST_DISABLE_FAILURE_PERSISTENCE ??= '1'
 process.env.MIRIFLAGS ??= '-Zmiri-disable-isolation'
 let failed = 0
 for (const crate of crates) {

@@ -19,6 +19,8 @@ fn decode(bytes: &[u8], capacity: u32) -> (usize, u64, bool) {
     let mut memory = vec![0_u64; layout.byte_length().div_ceil(8)];
     let mut options = DecoderOptions::default();
     options.max_signals = 1000;
+    // No megabytes for one large index.
+    options.dense_indexes = 4096;
     let (signals, mut decoder) = (SignalRows::identity(100), Decoder::new(options));
     let (mut rows, mut sum, mut rest) = (0, 0_u64, bytes);
     while let Some((&length, tail)) = rest.split_first() {

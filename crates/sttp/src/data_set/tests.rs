@@ -59,6 +59,15 @@ fn a_schema_of_another_implementation_is_read() {
 }
 
 #[test]
+fn a_schema_stands_in_the_root_and_may_be_empty() {
+    let set = read("<schema/>").unwrap();
+    assert_eq!((&*set.name, set.tables.len()), ("schema", 0));
+    assert_eq!(read(&written(&set)).unwrap().name, "schema");
+    let set = read("<r><schema/><T><a>1</a></T></r>").unwrap();
+    assert_eq!(set.tables.iter().map(|table| &*table.name).collect::<Vec<_>>(), ["T"]);
+}
+
+#[test]
 fn columns_are_computed_by_the_expressions_of_the_schema() {
     let column = |name: &str, kind: &str, expression: &str| {
         format!("<xs:element name=\"{name}\" type=\"xs:{kind}\" ext:Expression=\"{expression}\" minOccurs=\"0\"/>")

@@ -101,7 +101,7 @@ impl DataSet {
             let event = reader.read_event_into(&mut buffer);
             let offset = reader.error_position();
             let event = event.map_err(|reason| DataSetError::Xml { offset, reason: reason.to_string() })?;
-            if schema_depth > 0 || is_schema(&event) {
+            if schema_depth > 0 || (matches!(parse.place, Place::Root) && is_schema(&event)) {
                 match &event {
                     Event::Start(start) => {
                         schema_depth += 1;
@@ -159,7 +159,7 @@ fn xml(offset: u64, reason: &dyn core::fmt::Display) -> DataSetError {
 }
 
 fn is_schema(event: &Event<'_>) -> bool {
-    matches!(event, Event::Start(start) if start.local_name().as_ref() == "schema")
+    matches!(event, Event::Start(start) | Event::Empty(start) if start.local_name().as_ref() == "schema")
 }
 
 fn resolve(reference: &BytesRef<'_>, offset: u64) -> Result<String, DataSetError> {

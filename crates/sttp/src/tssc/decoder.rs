@@ -211,9 +211,9 @@ impl Decoder {
             return Ok(self.last + 1);
         }
         let id = self.points.next[self.last];
-        self.points.meet(self.last);
-        self.points.forget_guesses();
-        self.refresh(self.points.used() - 1);
+        if self.points.forget_guesses(self.last) {
+            self.refresh(self.points.used() - 1);
+        }
         if let Some(slot) = self.points.slot(id) {
             return Ok(slot);
         }

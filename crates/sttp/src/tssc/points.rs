@@ -225,19 +225,17 @@ impl Points {
         }
     }
 
-    /// Notes that measurements came up to a slot: the points up to it are no guesses.
-    pub(super) fn meet(&mut self, slot: usize) {
-        self.met = self.met.max(slot + 1);
-    }
-
-    /// Forgets the points that no measurement came for.
-    pub(super) fn forget_guesses(&mut self) {
-        for &id in &self.id[self.met..self.used] {
+    /// Forgets the points that no measurement came for up to now, `last` being the last one's; whether there was one.
+    pub(super) fn forget_guesses(&mut self, last: usize) -> bool {
+        self.met = self.met.max(last + 1);
+        let guessed = self.met..self.used;
+        for &id in &self.id[guessed.clone()] {
             if let Some(slot) = self.dense.get_mut(id as usize) {
                 *slot = 0;
             }
         }
         self.used = self.met;
+        !guessed.is_empty()
     }
 
     /// Takes the next slot, whose state is that of a new point.
