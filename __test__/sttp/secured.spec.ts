@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import type { TlsOptions } from '../../ts/session/index.js'
+import type { MeasurandError, TlsOptions } from '../../ts/session/index.js'
 import { Measurement } from '../../ts/sttp/measurement.js'
 import { Publisher } from '../../ts/sttp/publisher.js'
 import { Subscriber } from '../../ts/sttp/subscriber.js'
@@ -110,7 +110,9 @@ test('who is not trusted is refused by a typed error', async (t) => {
 test('a plain subscriber gets nothing from a secured publisher, and the other way round', async (t) => {
   const [, address] = await publishing(t, own('publisher'))
   const plain = new Subscriber(quiet)
-  await t.throwsAsync(plain.connect(address), { code: 'ERR_STTP_CONNECTION_CLOSED' })
+  // The publisher hangs up on what is no handshake; the system says so by an end, or by a reset where bytes are unread.
+  const { code } = (await t.throwsAsync(plain.connect(address))) as MeasurandError
+  t.true(code === 'ERR_STTP_CONNECTION_CLOSED' || code === 'ERR_SESSION_CONNECTION_LOST', code)
   const open = new Publisher()
   t.teardown(() => open.close())
   const [, port] = await open.start({ host: '127.0.0.1', port: 0 })
