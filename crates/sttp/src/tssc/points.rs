@@ -112,8 +112,9 @@ impl Points {
         let at = id as usize;
         if at < self.dense_limit {
             if self.dense.len() <= at {
-                let len = (at + GUESSES).next_power_of_two().min(self.dense_limit);
-                self.dense.resize(len, 0);
+                let mut dense = vec![0; (at + GUESSES).next_power_of_two().min(self.dense_limit)];
+                dense[..self.dense.len()].copy_from_slice(&self.dense);
+                self.dense = dense;
             }
             self.dense[at] = slot as u32;
         } else {
