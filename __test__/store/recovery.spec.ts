@@ -208,8 +208,13 @@ test('one writer at a time; a dead one does not count', async (t) => {
   await next.close()
 
   // Of several that find a dead writer's lock one has it.
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 50; round++) {
     await appendFile(join(directory, 'recording.lock'), JSON.stringify(dead))
+    // Some writers die while they take the place of another.
+    if (round % 2 === 1) {
+      const heir = { ...dead, token: 'heir' }
+      await appendFile(join(directory, `recording.lock.${dead.token}`), JSON.stringify(heir))
+    }
     const tries = await Promise.allSettled(Array.from({ length: 8 }, () => StoreSink.open(directory)))
     const taken = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     t.is(taken.length, 1)

@@ -37,7 +37,7 @@ export class Lock {
     // A link makes the lock with its content in one step, so that nobody reads half of it.
     await onFile('write', own, () => writeFile(own, JSON.stringify(holder), { flag: 'wx', mode: 0o600 }))
     try {
-      while (!(await isLinked(own, path))) await unlinkDead(path)
+      await acquire(path, own)
     } finally {
       await unlink(own).catch(() => {})
     }
@@ -57,6 +57,29 @@ export class Lock {
   }
 }
 
+/**
+ * Makes `path` the own lock. Whoever replaces that of a dead process has a lock of its own to do so, by the dead one's token, and
+ * looks again when it has it: others may have found it dead too, and one of them may have replaced it since.
+ */
+async function acquire(path: string, own: string): Promise<void> {
+  while (!(await isLinked(own, path))) {
+    const holder = await read(path)
+    if (holder === undefined) continue
+    if (await isAlive(holder)) {
+      const { pid, host } = holder
+      const where = host === hostname() ? '' : ` on ${host}; if it is gone, remove ${path}`
+      throw storeError('ERR_STORE_LOCKED', `process ${pid}${where} writes this recording`)
+    }
+    const succession = `${path}.${holder.token}`
+    await acquire(succession, own)
+    try {
+      if ((await read(path))?.token === holder.token) return await replace(path, own)
+    } finally {
+      await onFile('write', succession, () => unlink(succession))
+    }
+  }
+}
+
 async function isLinked(own: string, path: string): Promise<boolean> {
   try {
     await link(own, path)
@@ -67,29 +90,16 @@ async function isLinked(own: string, path: string): Promise<boolean> {
   }
 }
 
-async function unlinkDead(path: string): Promise<void> {
-  const holder = await read(path)
-  if (holder === undefined) return
-  if (await isAlive(holder)) {
-    const { pid, host } = holder
-    const where = host === hostname() ? '' : ` on ${host}; if it is gone, remove ${path}`
-    throw storeError('ERR_STORE_LOCKED', `process ${pid}${where} writes this recording`)
-  }
-  // Somebody else may have found it dead too, and have taken it since: what is moved aside is looked at again.
-  const aside = `${path}.${randomUUID()}`
-  await onFile('write', path, () => rename(path, aside).catch(unlessGone))
-  const moved = await read(aside)
-  if (moved !== undefined && moved.token !== holder.token) await link(aside, path).catch(() => {})
-  await unlink(aside).catch(unlessGone)
+/** Puts the own lock in the place of what is there, in one step. */
+async function replace(path: string, own: string): Promise<void> {
+  const next = `${own}.next`
+  await onFile('write', path, () => link(own, next))
+  await onFile('write', path, () => rename(next, path))
 }
 
 /** Of a process on another host nobody knows better. */
 async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
   return host !== hostname() || (await startOf(pid)) === started
-}
-
-function unlessGone(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error
 }
 
 async function read(path: string): Promise<Holder | undefined> {
