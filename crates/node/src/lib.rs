@@ -1,4 +1,5 @@
-//! The addon: napi attributes and conversions, one file per pure crate. Its only logic is [`guard`].
+//! The addon: napi attributes and conversions, one file per pure crate. Its only logic is [`guard`]; [`socket`]
+//! is of none of them.
 
 mod cdtp;
 mod columns;

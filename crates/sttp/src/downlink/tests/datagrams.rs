@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::{BufferBlock, Cipher, CipherKey, CipherKeys};
 
